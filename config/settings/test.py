@@ -1,0 +1,21 @@
+"""The settings of the tests: a folder of their own and the cheapest password hash; the rest is a laptop."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if "TEST_DATA_DIR" in os.environ:  # a portal or worker that a test started shares the test's folder
+    os.environ["DATA_DIR"] = os.environ["TEST_DATA_DIR"]
+else:
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="switchboard-test-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
+os.environ.setdefault("PUBLIC_URL", "http://127.0.0.1:8000")
+
+from config.settings.base import *
+
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
+PASSWORD_HASH_TIME_COST = 1
+PASSWORD_HASH_MEMORY_KIB = 8
