@@ -3,7 +3,12 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from config.celery import app as celery
+
 
 class WiringConfig(AppConfig):
     name = "config"
     verbose_name = _("Wiring")
+
+    def ready(self) -> None:
+        celery.set_default()  # what publishes by task name, in any thread, finds this application

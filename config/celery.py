@@ -1,12 +1,18 @@
-"""The Celery application: workers and beat are started with `-A config`."""
+"""The Celery application of web processes, workers and beat."""
+
+from __future__ import annotations
 
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from config.settings import chosen
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", chosen())
+
+# Known to kombu before the settings are read, so that `embedded://` is a broker URL like any other.
+TRANSPORT_ALIASES["embedded"] = "config.broker.transport:Transport"
 
 app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")

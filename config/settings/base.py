@@ -9,6 +9,7 @@ from config.database import database
 from config.environment import kept_secret
 from config.settings.declared import *
 from config.settings.declared import PORTAL_ENV
+from config.settings.queues import *
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "localhost"

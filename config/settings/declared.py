@@ -22,6 +22,9 @@ WEB_PROCESSES = environment.integer(
     most=64,
 )
 WEB_THREADS = environment.integer("WEB_THREADS", 8, "Threads of each web server process.", most=256)
+WORKER_CONCURRENCY = environment.integer(
+    "WORKER_CONCURRENCY", 4, "Tasks that the Celery worker runs at the same time.", most=256
+)
 DATA_DIR = environment.path("DATA_DIR", "var", "Holds everything that is written at run time.")
 DATABASE_URL = environment.url(
     "DATABASE_URL",

@@ -1,0 +1,1 @@
+"""The embedded message broker: a Celery transport over one table of the portal's own database."""
