@@ -11,15 +11,25 @@ function spell(seconds) {
 for (const clock of document.querySelectorAll("[data-countdown]")) {
   // Counted from the server's "seconds left", for the browser's own clock may be wrong.
   const end = performance.now() + 1000 * Number(clock.dataset.seconds);
-  const banner = clock.closest("[data-login-as]");
+  const owner = clock.closest("[data-login-as]");
   const tick = () => {
     const left = Math.max(0, Math.round((end - performance.now()) / 1000));
     clock.textContent = spell(left);
-    if (left <= 60 && banner) banner.dataset.over = "";
+    if (left <= 60 && owner) owner.dataset.over = "";
     if (left === 0) clearInterval(timer);
   };
   const timer = setInterval(tick, 1000);
   tick();
+}
+
+// --- the admin's sticky sidebar begins under the login-as banner, however many lines that has --------------------------
+
+const banner = document.querySelector("[data-login-as].sb-acting");
+
+if (banner) {
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--sb-banner", `${banner.offsetHeight}px`);
+  }).observe(banner);
 }
 
 // --- confirmations: <form data-confirm="End this session?"> ------------------------------------------------------------
