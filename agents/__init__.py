@@ -1,0 +1,1 @@
+"""Agents: the extension, presence, place and desk of the people who answer."""

@@ -1,0 +1,1 @@
+"""People, organisations, machines, and proof of who they are."""

@@ -1,0 +1,122 @@
+"""Keeps the applications that organisations have connected, with the secrets in their configuration sealed (clarifications 34)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.db import transaction
+
+from identity import audit, crypto, policy
+from identity.errors import NotFound
+from identity.models import Application, Organization
+from identity.principal import Principal
+
+# Texts under these keys, at any depth, are secrets whatever the application's type.
+SECRET_WORDS = ("secret", "password", "privatekey", "token")
+GAP = {"sealed": True}
+
+
+@transaction.atomic
+def create(
+    *,
+    by: Principal,
+    organization: Organization,
+    type_: str,
+    config: dict[str, Any],
+    application_id: str | None = None,
+    is_visible: bool = True,
+) -> Application:
+    """Connect an application. What a type's configuration must hold is checked by whoever knows the type."""
+    policy.forbid_while_acting(by)
+    application = Application(
+        id=application_id or str(uuid.uuid4()), organization=organization, type=type_, is_visible=is_visible
+    )
+    _store(application, config)
+    application.save(force_insert=True)
+    audit.record("application.created", by=by, subject=application.pk, organization=organization, type=type_)
+    return application
+
+
+def find(*, application_id: str, organization_id: Any = None) -> Application:
+    """Answer an application, of one organisation if said. Raises NotFound."""
+    found = Application.objects.select_related("organization").filter(pk=application_id[:64])
+    if organization_id is not None:
+        found = found.filter(organization_id=organization_id)
+    application = found.first()
+    if application is None:
+        raise NotFound("no such application")
+    return application
+
+
+def config_of(application: Application) -> dict[str, Any]:
+    """Answer the whole configuration, secrets opened: for the call that needs them, and for whoever may see them."""
+    if not application.sealed:
+        return dict(application.config)
+    secrets: list[str] = json.loads(crypto.open_sealed(application.sealed, place=_place(application)))
+    filled: dict[str, Any] = _fill(application.config, iter(secrets))
+    return filled
+
+
+@transaction.atomic
+def set_flags(
+    *,
+    by: Principal,
+    application: Application,
+    is_visible: bool | None = None,
+    allows_anonymous_registration: bool | None = None,
+) -> None:
+    """Say whether an application is listed, and whether strangers may ask for codes through it."""
+    if is_visible is not None:
+        application.is_visible = is_visible
+    if allows_anonymous_registration is not None:
+        application.allows_anonymous_registration = allows_anonymous_registration
+    application.save(update_fields=["is_visible", "allows_anonymous_registration"])
+    audit.record(
+        "application.changed", by=by, subject=application.pk, organization=application.organization, is_visible=application.is_visible,
+        allows_anonymous_registration=application.allows_anonymous_registration,
+    )  # fmt: skip
+
+
+def reseal() -> int:
+    """Seal the secrets in configurations under the newest ENCRYPTION_KEY; answers how many were moved."""
+    moved = 0
+    for application in Application.objects.exclude(sealed="").iterator():
+        if not crypto.is_sealed_under_newest(application.sealed):
+            plain = crypto.open_sealed(application.sealed, place=_place(application))
+            Application.objects.filter(pk=application.pk).update(sealed=crypto.seal(plain, place=_place(application)))
+            moved += 1
+    return moved
+
+
+def _store(application: Application, config: dict[str, Any]) -> None:
+    """Put a configuration into its two columns: the open part with gaps, and what fills them, sealed."""
+    secrets: list[str] = []
+    application.config = _empty(config, secrets)
+    application.sealed = crypto.seal(json.dumps(secrets), place=_place(application)) if secrets else ""
+
+
+def _empty(value: Any, secrets: list[str], *, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _empty(one, secrets, name=key) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_empty(one, secrets, name=name) for one in value]
+    if isinstance(value, str) and any(word in name.lower().replace("_", "") for word in SECRET_WORDS):
+        secrets.append(value)
+        return GAP
+    return value
+
+
+def _fill(value: Any, secrets: Any) -> Any:
+    if value == GAP:
+        return next(secrets)
+    if isinstance(value, dict):
+        return {key: _fill(one, secrets) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_fill(one, secrets) for one in value]
+    return value
+
+
+def _place(application: Application) -> str:
+    return f"identity_application.config:{application.pk}:{application.organization_id}"

@@ -1,0 +1,227 @@
+"""Makes machines known: OAuth clients with their secrets, and API keys (clarifications 32, 33, 48)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from identity import audit, clock, crypto, policy, sessions
+from identity.errors import CredentialInvalid, CredentialRevoked, Invalid, NotAllowed, NotFound, WrongCredentials
+from identity.models import ApiKey, Client, ClientSecret, Organization, Session
+from identity.principal import Kind, Principal, Role, Via
+from identity.sessions import Opened
+
+SECRET_PURPOSE = "client-secret"
+API_KEY_PURPOSE = "api-key"
+LONGEST_GRACE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A client or API key with its secret, told once."""
+
+    row: Any
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Made({self.row.pk})"
+
+
+@transaction.atomic
+def create(
+    *,
+    by: Principal,
+    organization: Organization | None,
+    description: str = "",
+    roles: Sequence[str] = (),
+    redirect_uris: Sequence[str] = (),
+    is_internal: bool = False,
+    serves_sign_in: bool = False,
+) -> Made:
+    """Make a client; no roles = it may do nothing. Raises NotAllowed, Invalid naming `roles`."""
+    _may_manage(by, organization)
+    check_roles(roles, by=by)
+    if is_internal and by.user_id is not None and not by.is_operator:
+        raise NotAllowed("internal")
+    client = Client.objects.create(
+        id=str(uuid.uuid4()), organization=organization, description=description[:500], roles=list(dict.fromkeys(roles)),
+        redirect_uris=list(redirect_uris), is_internal=is_internal, serves_sign_in=serves_sign_in, created_by_id=by.user_id,
+    )  # fmt: skip
+    secret = _new_secret(client)
+    audit.record("client.created", by=by, subject=client.pk, organization=organization, roles=client.roles)
+    return Made(client, secret)
+
+
+@transaction.atomic
+def change(
+    *, by: Principal, client: Client, description: str | None = None, roles: Sequence[str] | None = None
+) -> Client:
+    """Change what is said; what is None stays. Raises NotAllowed, Invalid."""
+    _may_manage(by, client.organization)
+    if roles is not None:
+        check_roles(roles, by=by)
+        client.roles = list(dict.fromkeys(roles))
+    if description is not None:
+        client.description = description[:500]
+    client.save(update_fields=["roles", "description"])
+    audit.record("client.changed", by=by, subject=client.pk, organization=client.organization, roles=client.roles)
+    return client
+
+
+@transaction.atomic
+def delete(*, by: Principal, client: Client) -> None:
+    """Delete a client; its tokens die at the next request."""
+    _may_manage(by, client.organization)
+    at = clock.now()
+    if Client.objects.filter(pk=client.pk, deleted_at=None).update(deleted_at=at) != 1:
+        raise NotFound("no such client")
+    ClientSecret.objects.filter(client=client).delete()
+    Session.objects.filter(client=client, ended_at=None).update(ended_at=at, end_reason="client deleted")
+    audit.record("client.deleted", by=by, subject=client.pk, organization=client.organization)
+
+
+@transaction.atomic
+def rotate(*, by: Principal, client: Client, grace: timedelta = timedelta(0)) -> Made:
+    """Make a new secret; the old ones end now, or after a grace of at most seven days. Raises Invalid naming `graceSeconds`."""
+    _may_manage(by, client.organization)
+    if not timedelta(0) <= grace <= LONGEST_GRACE:
+        raise Invalid("grace", fields={"grace": [_("Between 0 and 604800 seconds.")]})
+    old = ClientSecret.objects.filter(client=client)
+    if grace:
+        ends = clock.now() + grace
+        old.filter(Q(expires_at=None) | Q(expires_at__gt=ends)).update(expires_at=ends)
+    else:
+        old.delete()
+    secret = _new_secret(client)
+    audit.record(
+        "client.rotated",
+        by=by,
+        subject=client.pk,
+        organization=client.organization,
+        grace_seconds=int(grace.total_seconds()),
+    )
+    return Made(client, secret)
+
+
+def find(*, client_id: str, organization_id: Any) -> Client:
+    """Answer a live client of an organisation. Raises NotFound."""
+    client = of_organization(organization_id).filter(pk=client_id).first()
+    if client is None:
+        raise NotFound("no such client")
+    return client
+
+
+def of_organization(organization_id: Any) -> QuerySet[Client]:
+    """Answer the live clients of an organisation, oldest first."""
+    return (
+        Client.objects.select_related("organization")
+        .filter(organization_id=organization_id, deleted_at=None)
+        .order_by("created_at")
+    )
+
+
+def authenticate(*, client_id: str, secret: str, via: Via) -> Client:
+    """Prove a client by its secret: one fast digest, one query. Raises WrongCredentials."""
+    at = clock.now()
+    digests = crypto.digests(secret, purpose=SECRET_PURPOSE)
+    found = (
+        ClientSecret.objects.select_related("client__organization")
+        .filter(
+            Q(expires_at=None) | Q(expires_at__gt=at),
+            digest__in=digests,
+            client_id=client_id[:64],
+            client__deleted_at=None,
+        )
+        .first()
+    )
+    organization = found.client.organization if found else None
+    if found is None or (organization is not None and organization.is_suspended):
+        raise WrongCredentials("wrong client")
+    if found.last_used_at is None or at - found.last_used_at > timedelta(minutes=1):
+        ClientSecret.objects.filter(pk=found.pk).update(last_used_at=at)
+    return found.client
+
+
+def open_session(*, client: Client, via: Via) -> Opened:
+    """Open the session behind one token of a client."""
+    lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
+    return sessions.open_(via=via, lifetime=lifetime, client=client, organization=client.organization)
+
+
+@transaction.atomic
+def create_api_key(*, by: Principal, organization: Organization, name: str) -> Made:
+    """Make an API key of an organisation. Raises NotAllowed."""
+    policy.forbid_while_acting(by)
+    if by.user_id is not None:
+        policy.require(by, policy.Permission.API_KEYS_MANAGE)
+        if by.organization_id is not None and by.organization_id != organization.pk:
+            raise NotFound("no such organisation")
+    secret = crypto.make("swk")
+    key = ApiKey.objects.create(
+        organization=organization, name=name[:100], digest=crypto.digest(secret, purpose=API_KEY_PURPOSE), hint=secret[:8], created_by_id=by.user_id
+    )  # fmt: skip
+    audit.record("api_key.created", by=by, subject=key.name, organization=organization)
+    return Made(key, secret)
+
+
+@transaction.atomic
+def revoke_api_key(*, by: Principal, key: ApiKey) -> None:
+    """End an API key at the next request. Raises NotAllowed."""
+    policy.forbid_while_acting(by)
+    if by.user_id is not None:
+        policy.require(by, policy.Permission.API_KEYS_MANAGE)
+        if by.organization_id is not None and by.organization_id != key.organization_id:
+            raise NotFound("no such key")
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
+    audit.record("api_key.revoked", by=by, subject=key.name, organization=key.organization)
+
+
+def by_api_key(secret: str, *, via: Via) -> Principal:
+    """Prove a caller by an API key, in one query: it acts as an Admin of its organisation, under its own name.
+
+    Raises CredentialInvalid, CredentialRevoked.
+    """
+    digests = crypto.digests(secret, purpose=API_KEY_PURPOSE)
+    key = ApiKey.objects.select_related("organization").filter(digest__in=digests).first()
+    if key is None:
+        raise CredentialInvalid("no such key")
+    if key.revoked_at is not None or key.organization.is_suspended:
+        raise CredentialRevoked("the key was revoked")
+    at = clock.now()
+    if key.last_used_at is None or at - key.last_used_at > timedelta(minutes=1):
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=at)
+    roles = frozenset({Role.ADMIN})
+    return Principal(
+        kind=Kind.API_KEY, id=str(key.pk), name=key.name, via=via, organization_id=key.organization_id,
+        organization_name=key.organization.name, roles=roles, permissions=policy.permissions_of(roles),
+    )  # fmt: skip
+
+
+def check_roles(roles: Sequence[str], *, by: Principal) -> None:
+    """Go on only with roles that exist, and that the creator may give: an Admin all four (clarifications 32)."""
+    known = {role.value for role in Role}
+    if not set(roles) <= known:
+        raise Invalid("roles", fields={"roles": [_("Known are: %s") % ", ".join(sorted(known))]})
+
+
+def _new_secret(client: Client) -> str:
+    secret = crypto.make("sws")
+    ClientSecret.objects.create(client=client, digest=crypto.digest(secret, purpose=SECRET_PURPOSE), hint=secret[:8])
+    return secret
+
+
+def _may_manage(by: Principal, organization: Organization | None) -> None:
+    policy.forbid_while_acting(by)
+    if by.kind in (Kind.SYSTEM, Kind.OPERATOR):
+        return
+    policy.require(by, policy.Permission.CLIENTS_MANAGE)
+    if organization is None or by.organization_id != organization.pk:
+        raise NotFound("no such client")

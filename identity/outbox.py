@@ -1,0 +1,266 @@
+"""Puts messages into the outbox and delivers them; nothing else in the house sends (house.md 7)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.template.exceptions import TemplateDoesNotExist
+from django.template.loader import render_to_string, select_template
+from django.utils import translation
+from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError
+
+from identity import audit, clock, crypto
+from identity.models import Organization, OutboxMessage, User
+from identity.principal import Principal, Via
+
+logger = logging.getLogger(__name__)
+
+State = OutboxMessage.State
+LEASE = timedelta(seconds=30)
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=60)
+# Nobody waits longer than this for a message without a shorter use of its own.
+USEFUL = timedelta(days=2)
+
+
+class DeliveryFailed(Exception):
+    """A gateway did not take a message; for good, or for now with a pause that the gateway asked for."""
+
+    def __init__(self, reason: str, *, permanent: bool = False, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.permanent, self.retry_after = reason, permanent, retry_after
+
+
+class DeliveryUnknown(Exception):
+    """The connection broke after the message may have been taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as a gateway gets it: rendered, in one language, to one recipient."""
+
+    id: str
+    channel: str
+    to: str
+    locale: str
+    template: str
+    subject: str | None
+    body: str
+    html: str | None
+    organization: str
+    created_at: datetime
+
+
+class Gateway(Protocol):
+    """A way out of the house for one channel."""
+
+    def send(self, letter: Letter) -> str:
+        """Send and answer the gateway's id of the message. Raises DeliveryFailed or DeliveryUnknown."""
+        ...
+
+    def was_sent(self, letter: Letter) -> bool | None:
+        """Say whether the gateway has this message already; None when it cannot be asked."""
+        ...
+
+
+def put(
+    *,
+    channel: str,
+    to: str,
+    template: str,
+    context: dict[str, Any],
+    locale: str,
+    organization: Organization | None = None,
+    user: User | None = None,
+    about: str = "",
+    useful_for: timedelta = USEFUL,
+    is_urgent: bool = False,
+) -> OutboxMessage:
+    """Store a message in the transaction that causes it; a worker is woken when that commits.
+
+    `context` holds plain JSON values for the templates messages/<template>.*; it is sealed here and wiped after sending.
+    `about` groups messages of one matter (a verification's id).
+    """
+    at = clock.now()
+    message = OutboxMessage(
+        channel=channel, to=to, template=template, locale=locale, organization=organization, user=user, subject_key=about,
+        is_urgent=is_urgent, created_at=at, next_at=at, useful_until=at + useful_for,
+    )  # fmt: skip
+    message.context_sealed = crypto.seal(json.dumps(context), place=message.place())
+    message.save(force_insert=True)
+    transaction.on_commit(lambda: wake(message))
+    return message
+
+
+def wake(message: OutboxMessage, *, after: timedelta = timedelta(0)) -> None:
+    """Tell a worker by task name, at once or after a pause. A broker that is gone costs nothing: beat sweeps for what was missed."""
+    try:
+        current_app.send_task(
+            "identity.tasks.deliver",
+            kwargs={"message_id": str(message.pk)},
+            queue="urgent" if message.is_urgent else "default",
+            countdown=after.total_seconds() or None,
+            ignore_result=True,
+            retry=False,
+        )
+    except (OperationalError, OSError):
+        logger.warning("broker unreachable, the sweep will send", extra={"message": str(message.pk)})
+
+
+def deliver(*, message_id: str) -> str | None:
+    """Claim a message, send it, and mark what became of it; answers its state, or None when another worker has it."""
+    at = clock.now()
+    claimed = OutboxMessage.objects.filter(pk=message_id, state=State.PENDING, next_at__lte=at).update(
+        state=State.SENDING, lease_until=at + LEASE, attempts=F("attempts") + 1
+    )
+    if claimed != 1:
+        return None
+    message = OutboxMessage.objects.select_related("organization").get(pk=message_id)
+    if message.useful_until <= at:
+        return _give_up(message, "no longer useful")
+    try:
+        letter = render(message)
+        provider_id = gateway_of(message.channel).send(letter)
+    except DeliveryFailed as e:
+        return _give_up(message, e.reason) if e.permanent else _postpone(message, e)
+    except DeliveryUnknown as e:
+        return _mark(message, State.UNKNOWN, last_error=str(e)[:300], next_at=clock.now() + FIRST_PAUSE)
+    except crypto.SealBroken:
+        return _give_up(message, "its content cannot be opened: the encryption key is gone")
+    return _sent(message, provider_id)
+
+
+def drain(*, limit: int = 200) -> int:
+    """Do what was missed: settle messages in doubt, then send what is due; answers how many were sent."""
+    _expire_leases()
+    for message in OutboxMessage.objects.filter(state=State.UNKNOWN, next_at__lte=clock.now()).order_by("next_at")[
+        :limit
+    ]:
+        settle(message)
+    due = OutboxMessage.objects.filter(state=State.PENDING, next_at__lte=clock.now())
+    ids = due.order_by("-is_urgent", "next_at").values_list("pk", flat=True)[:limit]
+    return sum(deliver(message_id=str(pk)) == State.SENT for pk in list(ids))
+
+
+def settle(message: OutboxMessage) -> str:
+    """Find out what became of a message in doubt: ask the gateway, and send again only if it never had it.
+
+    A gateway that cannot be asked (SMTP) gets it again under the same Message-ID: at least once (operating.md 6.3).
+    """
+    at = clock.now()
+    claimed = OutboxMessage.objects.filter(pk=message.pk, state=State.UNKNOWN, next_at__lte=at).update(
+        next_at=at + LEASE
+    )
+    if claimed != 1:
+        return message.state
+    try:
+        was_sent = gateway_of(message.channel).was_sent(render(message))
+    except (DeliveryFailed, DeliveryUnknown) as e:
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(message.attempts, 10))
+        if message.useful_until <= at:
+            return _give_up(message, "in doubt, and no longer useful")
+        return _mark(message, State.UNKNOWN, last_error=str(e)[:300], next_at=at + pause)
+    if was_sent:
+        return _sent(message, message.provider_id)
+    return _mark(message, State.PENDING, next_at=at, lease_until=None)
+
+
+def repeat(*, by: Principal, message: OutboxMessage) -> None:
+    """Send a given-up message again; its content must still be there (it is kept until the message is purged)."""
+    at = clock.now()
+    with transaction.atomic():
+        changed = (
+            OutboxMessage.objects.filter(pk=message.pk, state=State.DEAD)
+            .exclude(context_sealed="")
+            .update(state=State.PENDING, next_at=at, lease_until=None, useful_until=at + USEFUL, last_error="")
+        )
+        if changed:
+            audit.record("message.repeated", by=by, subject=str(message.pk), organization=message.organization)
+            transaction.on_commit(lambda: wake(message))
+
+
+def render(message: OutboxMessage) -> Letter:
+    """Open a message's context and render its templates in its language."""
+    context = json.loads(crypto.open_sealed(message.context_sealed, place=message.place()))
+    context.setdefault("organization", str(message.organization or ""))
+    name = f"messages/{message.template}"
+    is_mail = message.channel == OutboxMessage.Channel.EMAIL
+    with translation.override(message.locale):
+        subject = " ".join(render_to_string(f"{name}.subject.txt", context).split()) if is_mail else None
+        body = select_template([f"{name}.{message.channel.lower()}.txt", f"{name}.txt"]).render(context).strip() + "\n"
+        html = _html(name, context) if is_mail else None
+    return Letter(
+        id=str(message.pk), channel=message.channel, to=message.to, locale=message.locale, template=message.template,
+        subject=subject, body=body if is_mail else body.strip(), html=html,
+        organization=message.organization.name if message.organization else "", created_at=message.created_at,
+    )  # fmt: skip
+
+
+def gateway_of(channel: str) -> Gateway:
+    """Answer the gateway that the settings name for a channel; found by name, so that identity imports nothing uphill."""
+    gateway: Gateway = import_string(settings.GATEWAYS[channel])()
+    return gateway
+
+
+def _html(name: str, context: dict[str, Any]) -> str | None:
+    try:
+        return render_to_string(f"{name}.html", context)
+    except TemplateDoesNotExist:
+        return None
+
+
+def _expire_leases() -> None:
+    """A worker that died while sending leaves a message of which nobody knows whether it went out."""
+    at = clock.now()
+    OutboxMessage.objects.filter(Q(lease_until__lt=at), state=State.SENDING).update(
+        state=State.UNKNOWN, next_at=at, last_error="the worker died while sending"
+    )
+
+
+def _mark(message: OutboxMessage, state: OutboxMessage.State, **changes: Any) -> str:
+    OutboxMessage.objects.filter(pk=message.pk).update(state=state, **changes)
+    return state
+
+
+def _sent(message: OutboxMessage, provider_id: str) -> str:
+    return _mark(
+        message,
+        State.SENT,
+        sent_at=clock.now(),
+        provider_id=provider_id[:100],
+        context_sealed="",
+        lease_until=None,
+        last_error="",
+    )
+
+
+def _postpone(message: OutboxMessage, failure: DeliveryFailed) -> str:
+    pause = failure.retry_after or min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (message.attempts - 1))
+    at = clock.now()
+    if at + pause >= message.useful_until:
+        return _give_up(message, failure.reason)
+    state = _mark(message, State.PENDING, next_at=at + pause, lease_until=None, last_error=failure.reason[:300])
+    # The longest pause is shorter than any broker's visibility time-out, so the wake-up cannot be delivered twice.
+    wake(message, after=min(pause, LONGEST_PAUSE))
+    return state
+
+
+def _give_up(message: OutboxMessage, reason: str) -> str:
+    with transaction.atomic():
+        audit.record(
+            "message.given_up",
+            via=Via(door="outbox"),
+            actor_name="switchboard",
+            subject=str(message.pk),
+            organization=message.organization,
+        )
+        return _mark(message, State.DEAD, last_error=reason[:300], lease_until=None)

@@ -1,0 +1,1 @@
+"""The account pages every person has."""

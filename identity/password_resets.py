@@ -1,0 +1,146 @@
+"""Lets people who cannot sign in set a new password: one token store behind every door (clarifications 16 and 17)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from identity import audit, clock, crypto, outbox, users
+from identity.errors import Invalid, ResetTokenInvalid
+from identity.models import Organization, PasswordReset, User
+from identity.models.user import key_of
+from identity.principal import Kind, Principal, Via
+
+PURPOSE = "password-reset"
+TEMPLATES = ("password_reset", "welcome")
+# At most one message per person in this time (dialects.md 1.2, side effects).
+PAUSE = timedelta(minutes=5)
+
+
+def request(
+    *,
+    via: Via,
+    user: User | None,
+    page: str = "",
+    template: str = "password_reset",
+    locale: str = "",
+    by: Principal | None = None,
+) -> bool:
+    """Send a person a link to a page that sets a new password; answers whether a message went out, which no caller tells.
+
+    `page` is the address of the page, exact under one of the organisation's link bases, or empty for the portal's own.
+    Raises Invalid naming `template` or `page`; a person who may not sign in gets nothing, and nobody learns it.
+    """
+    at = clock.now()
+    organization = user.default_organization if user else None
+    check_request(page=page, template=template, organization=organization)
+    if user is None or not user.may_sign_in(at=at) or organization is None or organization.is_suspended:
+        return False
+    if page and not is_allowed_page(page, organization):
+        return False
+    token = crypto.make("swr")
+    try:
+        with transaction.atomic():
+            recent = PasswordReset.objects.select_for_update().filter(
+                user=user, created_at__gt=at - PAUSE, used_at=None, superseded_at=None
+            )
+            if recent.exists():
+                return False
+            PasswordReset.objects.filter(user=user, used_at=None, superseded_at=None).update(superseded_at=at)
+            lifetime = timedelta(seconds=settings.PASSWORD_RESET_SECONDS)
+            PasswordReset.objects.create(
+                user=user, digest=crypto.digest(token, purpose=PURPOSE), created_at=at, expires_at=at + lifetime
+            )
+            target = page or f"{settings.PUBLIC_URL}/reset/"
+            outbox.put(
+                channel="EMAIL", to=user.email, template=template, locale=user.language or locale or "en", organization=organization,
+                user=user, useful_for=lifetime, context={"link": f"{target}?token={token}", "name": user.get_full_name(), "username": user.username,
+                "minutes": int(lifetime.total_seconds() // 60)},
+            )  # fmt: skip
+            audit.record("password.reset_requested", by=by, via=via, subject=user, organization=organization)
+    except IntegrityError:
+        # Two requests at once: the other one's message goes out.
+        return False
+    return True
+
+
+def check_request(*, page: str, template: str, organization: Organization | None) -> None:
+    """Go on only with a template and a page that somebody may ask for. Raises Invalid.
+
+    Without a person there is no organisation to ask; then any organisation's base will do, so that the answer is the same.
+    """
+    if template not in TEMPLATES:
+        raise Invalid("template", fields={"template": [_("There is no such template.")]})
+    if page:
+        candidates = (
+            [organization] if organization else list(Organization.objects.filter(suspended_at=None).only("link_bases"))
+        )
+        if not any(is_allowed_page(page, one) for one in candidates):
+            raise Invalid("page", fields={"page": [_("This page is not on the organisation's list.")]})
+
+
+def is_allowed_page(page: str, organization: Organization) -> bool:
+    """Say whether an address is https (or the portal itself), has no query, and lies under one of the organisation's bases."""
+    if not users.is_storable(page) or len(page) > 500 or "\\" in page:
+        return False
+    try:
+        parts = urlsplit(page)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    if parts.query or parts.fragment or "@" in parts.netloc or not port_is_fine or "/../" in f"{parts.path}/":
+        return False
+    bases = [base.rstrip("/") for base in (*organization.link_bases, settings.PUBLIC_URL)]
+    return any(
+        (page == base or page.startswith(base + "/")) and (parts.scheme == "https" or origin == settings.PUBLIC_URL)
+        for base in bases
+    )
+
+
+def is_usable(token: str) -> bool:
+    """Say whether a token would work, and change nothing."""
+    found = _find(token)
+    return found is not None and found.is_live(at=clock.now()) and found.user.may_sign_in(at=clock.now())
+
+
+def confirm(
+    *, token: str, via: Via, clear: str | None = None, password_sha256: str | None = None, username: str | None = None
+) -> User:
+    """Set a new password with a token, once under any concurrency, and end all the person's sessions.
+
+    A refused password keeps the token alive. Raises ResetTokenInvalid (unknown, used, expired, another's: all alike), Invalid.
+    """
+    at = clock.now()
+    reset = _find(token)
+    if reset is None or not reset.is_live(at=at) or not reset.user.may_sign_in(at=at):
+        raise ResetTokenInvalid("invalid or expired")
+    if username is not None and key_of(username) not in (reset.user.username_key, reset.user.email_key):
+        raise ResetTokenInvalid("invalid or expired")
+    if clear is not None:
+        users.check_password_rules(clear, user=reset.user)
+    else:
+        users.check_digest(password_sha256 or "")
+    with transaction.atomic():
+        # Claims first: two uses at once would both pass a check (security.md M6).
+        claimed = PasswordReset.objects.filter(pk=reset.pk, used_at=None, superseded_at=None, expires_at__gt=at).update(
+            used_at=at
+        )
+        if claimed != 1:
+            raise ResetTokenInvalid("invalid or expired")
+        organization = reset.user.default_organization
+        himself = Principal(
+            kind=Kind.PERSON, id=str(reset.user.pk), name=reset.user.username, via=via, user_id=reset.user.pk,
+            organization_id=organization.pk if organization else None, organization_name=organization.name if organization else "",
+        )  # fmt: skip
+        users.set_password(by=himself, user=reset.user, clear=clear, password_sha256=password_sha256, is_reset=True)
+    return reset.user
+
+
+def _find(token: str) -> PasswordReset | None:
+    digests = crypto.digests(token, purpose=PURPOSE)
+    return PasswordReset.objects.select_related("user__default_organization").filter(digest__in=digests).first()

@@ -1,0 +1,158 @@
+"""The one way in for every password door: lockout, password, second factor, session, audit (house.md 2)."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from identity import audit, clock, crypto, lockout, second_factor, sessions, users
+from identity.errors import TooManyAttempts, WrongCredentials
+from identity.models import Membership, Organization, User
+from identity.principal import Via
+from identity.sessions import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A person who has just proven who they are, in which organisation (None for an operator), and with a second factor or not."""
+
+    user: User
+    organization: Organization | None
+    membership: Membership | None
+    second_factor_at: datetime | None
+
+
+class SecondFactorMissing(WrongCredentials):
+    """The password was right and the second factor is still to come. Only the browser's form may say so (clarifications 52)."""
+
+
+def prove(
+    *,
+    name: str,
+    clear: str | None = None,
+    password_sha256: str | None = None,
+    otp: str = "",
+    via: Via,
+    organization_id: Any = None,
+    asks_second_factor: bool = True,
+    exempt_door: str = "",
+) -> Proven:
+    """Prove a person by name or e-mail with a clear password or its digest, and a code where one is needed.
+
+    The try is counted in its own committed statement before it is evaluated, and uncounted when it succeeds. `exempt_door` is
+    the word under which an organisation may exempt a door that cannot ask for a code. Raises WrongCredentials (nobody,
+    wrong, disabled, locked, expired, foreign address, no membership: all alike), SecondFactorMissing, TooManyAttempts.
+    """
+    at = clock.now()
+    user = users.find(name=name)
+    try:
+        lockout.before(name=name, user=user, address=via.address, at=at)
+    except TooManyAttempts:
+        audit.refused("login.blocked", via=via, subject=user, name=_printable(name))
+        raise
+    proven = _evaluate(user, clear, password_sha256, via, organization_id, at=at)
+    if proven is None or user is None:
+        audit.refused(
+            "login.failed",
+            via=via,
+            subject=user,
+            name=_printable(name),
+            organization=user.default_organization if user else None,
+        )
+        raise WrongCredentials("wrong credentials")
+    second_factor_at = None
+    if user.has_second_factor and not _is_exempt(proven[0], exempt_door):
+        if not (asks_second_factor and otp and second_factor.check(user=user, code=otp)):
+            audit.refused("login.failed", via=via, subject=user, organization=proven[0], rule="second_factor")
+            if asks_second_factor and not otp:
+                raise SecondFactorMissing()
+            raise WrongCredentials("wrong credentials")
+        second_factor_at = at
+    lockout.success(name=name, user=user, address=via.address)
+    return Proven(user, proven[0], proven[1], second_factor_at)
+
+
+def open_session(
+    proven: Proven, *, via: Via, lifetime: timedelta, idle: timedelta | None = None, details: dict[str, Any] | None = None,
+    secret_prefix: str = "",
+) -> Opened:  # fmt: skip
+    """Open a session for somebody who was just proven, and remember the sign-in."""
+    at = clock.now()
+    with transaction.atomic():
+        opened = sessions.open_(
+            via=via, lifetime=lifetime, idle=idle, user=proven.user, organization=proven.organization,
+            passed_second_factor_at=proven.second_factor_at, details=details, secret_prefix=secret_prefix,
+        )  # fmt: skip
+        User.objects.filter(pk=proven.user.pk).update(last_login_at=at, last_seen_at=at, last_login_address=via.address)
+        proven.user.last_login_at, proven.user.last_login_address = at, via.address
+        audit.record(
+            "login.succeeded", via=via, actor_name=proven.user.username, subject=proven.user, organization=proven.organization,
+            session=str(opened.session.pk),
+        )  # fmt: skip
+    return opened
+
+
+def check_own_password(*, user: User, clear: str | None = None, password_sha256: str | None = None, via: Via) -> None:
+    """Ask somebody who is signed in for the password again; counted like a sign-in (clarifications 7).
+
+    Raises WrongCredentials, TooManyAttempts.
+    """
+    at = clock.now()
+    lockout.before(name=user.username, user=user, address=via.address, at=at)
+    is_right, _anew = crypto.check_password(user.password, clear=clear, password_sha256=password_sha256)
+    if not is_right:
+        audit.refused(
+            "login.failed", via=via, subject=user, organization=user.default_organization, rule="password_again"
+        )
+        raise WrongCredentials("wrong password")
+    lockout.success(name=user.username, user=user, address=via.address)
+
+
+def _evaluate(
+    user: User | None, clear: str | None, password_sha256: str | None, via: Via, organization_id: Any, *, at: datetime
+) -> tuple[Organization | None, Membership | None] | None:
+    """Do the same work for everybody, then answer the organisation and membership to sign in to, or None for no."""
+    if user is None:
+        crypto.equalise()
+        return None
+    is_right, wants_upgrade = crypto.check_password(user.password, clear=clear, password_sha256=password_sha256)
+    if not is_right or not user.may_sign_in(at=at) or not _is_from_allowed_address(user, via.address):
+        return None
+    if wants_upgrade and clear is not None:
+        User.objects.filter(pk=user.pk, password=user.password).update(
+            password=crypto.hash_password(crypto.password_digest(clear))
+        )
+    wanted = organization_id or user.default_organization_id
+    if wanted is None:
+        return (None, None) if user.is_superuser else None
+    held = Membership.objects.select_related("organization").filter(user=user, organization_id=wanted).first()
+    if held is None or held.organization.is_suspended:
+        return None
+    return held.organization, held
+
+
+def _is_exempt(organization: Organization | None, door: str) -> bool:
+    return bool(door and organization and door in organization.second_factor_exemptions)
+
+
+def _is_from_allowed_address(user: User, address: str) -> bool:
+    """A filled `auth_ip` is enforced at every password door (clarifications 53); its entries are addresses or networks."""
+    if not user.auth_ip:
+        return True
+    try:
+        here = ipaddress.ip_address(address)
+        return any(
+            here in ipaddress.ip_network(entry["ip"] if isinstance(entry, dict) else entry, strict=False)
+            for entry in user.auth_ip
+        )
+    except ValueError:
+        return False
+
+
+def _printable(name: str) -> str:
+    """Answer a submitted name fit for the audit trail; what looks like a secret typed into the wrong field is not kept."""
+    return name[:100] if users.is_storable(name) and len(name) <= 100 else "?"

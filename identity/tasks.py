@@ -1,0 +1,38 @@
+"""What workers and beat do by themselves: keywords and ids in, one domain call each, no rules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import shared_task
+
+from identity import audit, clock, limits, login_as, outbox, sessions
+
+# Ended sessions stay for a while, so that an owner can see what was open.
+KEPT = timedelta(days=30)
+
+
+@shared_task(name="identity.tasks.deliver")
+def deliver(*, message_id: str) -> None:
+    outbox.deliver(message_id=message_id)
+
+
+@shared_task(name="identity.tasks.drain_outbox")
+def drain_outbox() -> None:
+    outbox.drain()
+
+
+@shared_task(name="identity.tasks.sweep_login_as")
+def sweep_login_as() -> None:
+    login_as.sweep()
+
+
+@shared_task(name="identity.tasks.seal_audit")
+def seal_audit() -> None:
+    audit.seal()
+
+
+@shared_task(name="identity.tasks.purge")
+def purge() -> None:
+    limits.purge()
+    sessions.purge(before=clock.now() - KEPT)

@@ -1,0 +1,1 @@
+"""The edge: foreign dialects in, gateways and vendors out."""

@@ -1,0 +1,1 @@
+"""Records of what we ask of systems outside; dialects never look here."""

@@ -1,0 +1,1 @@
+"""Tickets: what lets a customer in, for a while, without an account."""
