@@ -65,7 +65,6 @@ TASKS = (
         _("What is open right now, and a button to end it."),
         {
             "identity.Session": "live",
-            "identity.RunningLoginAs": "swap",
             "agents.Call": "phone",
             "tickets.Ticket": "ticket",
         },
@@ -115,8 +114,8 @@ class Result:
 
 def principal_of(request: HttpRequest) -> Principal | None:
     """Answer who asks, as the portal's middleware has proven it, or None."""
-    principal: Principal | None = getattr(request, "principal", None)
-    return principal
+    # Truth, not identity: the middleware hands out a lazy object, which is never None itself.
+    return getattr(request, "principal", None) or None
 
 
 def asker(request: HttpRequest) -> Principal:

@@ -1,4 +1,4 @@
-// Small comforts for pages that work without them: count-downs, confirmations, quick search, dismissing the menu.
+// Small comforts for pages that work without them: count-downs, confirmations, printing, quick search.
 "use strict";
 
 // --- count-downs: <time data-countdown data-seconds="1790">; the last minute marks the banner ----
