@@ -1,0 +1,89 @@
+"""The cast of the contract, in every test that asks for it: alice, bob, carol, dave, ivan at acme; erin, frank at globex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agents.models import Agent
+from config import demo
+from identity import clock, crypto, sessions, tokens
+from identity.models import Membership, Organization, Session, SigningKey, User
+from identity.principal import Principal, Role, Via, at_the_console
+
+_signing_keys: list[SigningKey] = []
+
+
+@dataclass
+class Cast:
+    """The people of the demo with their passwords, and ways to be one of them."""
+
+    said: dict[str, Any]
+
+    def entry(self, name: str) -> dict[str, Any]:
+        return dict(self.said["users"][name])
+
+    def password(self, name: str) -> str:
+        return str(self.entry(name)["password"])
+
+    def digest(self, name: str) -> str:
+        return crypto.password_digest(self.password(name))
+
+    def user(self, name: str) -> User:
+        return User.objects.get(username=name)
+
+    def agent(self, name: str) -> Agent:
+        return Agent.objects.get(user__username=name)
+
+    def organization(self, name: str) -> Organization:
+        return Organization.objects.get(name=name)
+
+    def membership(self, name: str) -> Membership:
+        return Membership.objects.get(user__username=name)
+
+    def session(self, name: str, *, door: str = "test", **more: Any) -> sessions.Opened:
+        """Open a session of a person without signing in."""
+        user = self.user(name)
+        more.setdefault("lifetime", timedelta(hours=12))
+        return sessions.open_(via=Via(door=door, address="127.0.0.1"), user=user, organization=user.default_organization, **more)
+
+    def principal(self, name: str, *, door: str = "test", **more: Any) -> Principal:
+        """Be somebody: open a session and answer who stands behind it."""
+        return self.principal_of(self.session(name, door=door, **more).session)
+
+    def principal_of(self, session: Session) -> Principal:
+        found = sessions.find(session.pk, organization_id=session.organization_id)
+        return sessions.principal_of(found, via=Via(door=found.door, address="127.0.0.1"), at=clock.now())
+
+    def newcomer(self, name: str, *, organization: str = "acme", roles: tuple[Role, ...] = (Role.AGENT,), **more: Any) -> User:
+        """Make one more person, known like the cast."""
+        entry = demo.person(at_the_console(), name, self.organization(organization), roles=list(roles), **more)
+        self.said["users"][name] = entry
+        return self.user(name)
+
+
+@pytest.fixture
+def cast(db: None, signing_keys: None) -> Cast:
+    """The demo cast, with random passwords."""
+    return Cast(demo.build())
+
+
+@pytest.fixture
+def signing_keys(db: None) -> None:
+    """Signing keys, made once for the whole run: making one costs a third of a second."""
+    if not _signing_keys:
+        tokens.ensure()
+        _signing_keys.extend(SigningKey.objects.all())
+    else:
+        SigningKey.objects.bulk_create(
+            SigningKey(**{f.attname: getattr(key, f.attname) for f in SigningKey._meta.concrete_fields}) for key in _signing_keys
+        )
+
+
+@pytest.fixture
+def console() -> Principal:
+    """Somebody at the operator's console."""
+    return at_the_console()
