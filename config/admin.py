@@ -187,7 +187,7 @@ class SwitchboardAdminSite(AdminSite):
                 groups.append(group_of(task, entries))
         return groups
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         numbers = numbers_for(asker(request), at=clock.now(), link=self.link)
         return super().index(request, {**(extra_context or {}), "numbers": numbers})
 

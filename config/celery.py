@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu.transport import TRANSPORT_ALIASES
 
 from config.settings import chosen
@@ -17,3 +18,8 @@ TRANSPORT_ALIASES["embedded"] = "config.broker.transport:Transport"
 app = Celery("switchboard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**options: object) -> None:
+    """Leaves the log as the settings made it: Celery configures its own only when nobody answers here."""

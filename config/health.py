@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from celery import current_app
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
@@ -17,7 +18,7 @@ def alive(request: HttpRequest) -> JsonResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when a request could be served, else 503 with what is missing."""
-    checks = {"database": database_answers(), "migrations": migrations_applied()}
+    checks = {"database": database_answers(), "migrations": migrations_applied(), "broker": broker_answers()}
     is_ready = all(checks.values())
     return JsonResponse(
         {"status": "ready" if is_ready else "not ready", "checks": checks}, status=200 if is_ready else 503
@@ -39,3 +40,14 @@ def migrations_applied() -> bool:
         return not executor.migration_plan(executor.loader.graph.leaf_nodes())
     except DatabaseError:
         return False
+
+
+def broker_answers() -> bool:
+    """Whether a task could be handed over now: one attempt, bounded by the time-outs of the settings."""
+    with current_app.connection_for_write() as broker:
+        transport = broker.transport
+        try:
+            transport.close_connection(transport.establish_connection())
+        except (OSError, *transport.connection_errors, *transport.channel_errors):
+            return False
+    return True

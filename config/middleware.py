@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.utils.encoding import repercent_broken_unicode
 
-from config.logging import request_id
+from config.logging import request_id, route
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -35,13 +35,19 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         sent = request.headers.get("X-Request-ID", "")
         request.id = sent if settings.TRUSTED_PROXIES and SENSIBLE_ID.fullmatch(sent) else uuid.uuid4().hex
-        token = request_id.set(request.id)
+        tokens = request_id.set(request.id), route.set("")
         try:
             response = self.get_response(request)
         finally:
-            request_id.reset(token)
+            request_id.reset(tokens[0])
+            route.reset(tokens[1])
         response.headers["X-Request-ID"] = request.id
         return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> None:
+        route.set(request.resolver_match.route if request.resolver_match else "")
 
 
 class ClientAddress:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from config import health
+from config import health, metrics
+from config.admin import site
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("metrics", metrics.page),
+    path("admin/", site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
 ]
+handler400 = "config.pages.bad_request"
+handler500 = "config.pages.server_error"

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from config.database import database
 from config.environment import kept_secret
+from config.logging import configured
 from config.settings.declared import *
 from config.settings.declared import PORTAL_ENV
 from config.settings.queues import *
@@ -45,6 +46,7 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
+    "config.metrics.Metrics",
     "config.middleware.RequestId",
     "config.middleware.ClientAddress",
     "config.middleware.MatrixParameters",
@@ -73,6 +75,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "config.pages.environment",
             ]
         },
     }
@@ -176,6 +179,9 @@ SPOOL_GATEWAY = "integrations.gateways.spool.SpoolGateway"
 MAIL_GATEWAY = "integrations.gateways.email.SmtpGateway" if EMAIL_URL else SPOOL_GATEWAY
 PHONE_GATEWAY = "integrations.gateways.twilio.TwilioGateway" if SMS_URL else SPOOL_GATEWAY
 GATEWAYS = {"EMAIL": MAIL_GATEWAY, "SMS": PHONE_GATEWAY, "VOICE": PHONE_GATEWAY}
+
+# --- what is written down --------------------------------------------------------------------------------------------
+LOGGING = configured(LOG_LEVEL)
 
 # --- words and times -------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

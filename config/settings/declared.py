@@ -38,8 +38,8 @@ REDIS_URL = environment.url(
 )
 CELERY_BROKER_URL = environment.url(
     "CELERY_BROKER_URL",
-    "embedded://",
-    "`redis://…` or `amqp://…`; `embedded://` is a table of the portal's own database.",
+    "embedded://database",
+    "`redis://…` or `amqp://…`; `embedded://database` is a table of the portal's own database.",
     schemes=("embedded", "redis", "rediss", "amqp", "amqps", "memory"),
     secret=True,
 )
