@@ -120,7 +120,8 @@ class Standing:
 
     user_id: int
     roles: frozenset[Role]
-    powers: frozenset[str]
+    permissions: frozenset[str]
+    grants: frozenset[str]
     is_active: bool
     is_locked: bool
     is_protected: bool
@@ -135,7 +136,8 @@ def standing_of(user: User, membership: Membership | None, *, at: datetime) -> S
     return Standing(
         user_id=user.pk,
         roles=roles,
-        powers=permissions_of(roles) | grants,
+        permissions=permissions_of(roles),
+        grants=grants,
         is_active=user.is_active and not user.is_expired(at=at),
         is_locked=user.locked_at is not None,
         is_protected=user.is_protected,
@@ -161,7 +163,8 @@ def rule_against_actor(
 def rule_against_subject(actor: Standing, subject: Standing) -> Rule | None:
     """Answer the first rule that keeps this person from working as that one, or None.
 
-    Strictly weaker: the subject's powers are a proper subset of the actor's, and the subject is no Admin (clarifications 18).
+    Strictly weaker (clarifications 18): the subject is no Admin, its roles permit a proper subset of what the actor's permit, so
+    that equals are refused, and it holds no grant that the actor lacks.
     """
     if subject.user_id == actor.user_id:
         return Rule.SELF
@@ -173,7 +176,8 @@ def rule_against_subject(actor: Standing, subject: Standing) -> Rule | None:
         return Rule.LOCKED
     if subject.is_protected:
         return Rule.PROTECTED
-    if Role.ADMIN in subject.roles or not subject.powers < actor.powers:
+    is_weaker = subject.permissions < actor.permissions and subject.grants <= actor.grants
+    if Role.ADMIN in subject.roles or not is_weaker:
         return Rule.STRONGER
     return None
 

@@ -48,7 +48,9 @@ class Cast:
         """Open a session of a person without signing in."""
         user = self.user(name)
         more.setdefault("lifetime", timedelta(hours=12))
-        return sessions.open_(via=Via(door=door, address="127.0.0.1"), user=user, organization=user.default_organization, **more)
+        return sessions.open_(
+            via=Via(door=door, address="127.0.0.1"), user=user, organization=user.default_organization, **more
+        )
 
     def principal(self, name: str, *, door: str = "test", **more: Any) -> Principal:
         """Be somebody: open a session and answer who stands behind it."""
@@ -58,7 +60,9 @@ class Cast:
         found = sessions.find(session.pk, organization_id=session.organization_id)
         return sessions.principal_of(found, via=Via(door=found.door, address="127.0.0.1"), at=clock.now())
 
-    def newcomer(self, name: str, *, organization: str = "acme", roles: tuple[Role, ...] = (Role.AGENT,), **more: Any) -> User:
+    def newcomer(
+        self, name: str, *, organization: str = "acme", roles: tuple[Role, ...] = (Role.AGENT,), **more: Any
+    ) -> User:
         """Make one more person, known like the cast."""
         entry = demo.person(at_the_console(), name, self.organization(organization), roles=list(roles), **more)
         self.said["users"][name] = entry
@@ -79,7 +83,8 @@ def signing_keys(db: None) -> None:
         _signing_keys.extend(SigningKey.objects.all())
     else:
         SigningKey.objects.bulk_create(
-            SigningKey(**{f.attname: getattr(key, f.attname) for f in SigningKey._meta.concrete_fields}) for key in _signing_keys
+            SigningKey(**{f.attname: getattr(key, f.attname) for f in SigningKey._meta.concrete_fields})
+            for key in _signing_keys
         )
 
 
