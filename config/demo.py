@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from agents import actions as agents
 from identity import applications, clients, organizations, personal_tokens, tokens, users
@@ -84,17 +85,36 @@ def build(known: dict[str, Any] | None = None) -> dict[str, Any]:
     return cast
 
 
+class ForeignCast(Exception):
+    """A `demo.json` tells of people whom the database does not know."""
+
+
 def write(path: Path) -> dict[str, Any]:
-    """Make what is missing and write `demo.json` for its owner only; what it said before, it still says."""
-    before = json.loads(path.read_text()) if path.exists() else {}
-    cast = build(json.loads(json.dumps(before)))
-    if cast != before:
-        aside = path.with_suffix(".new")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(cast, file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        aside.replace(path)
+    """Make what is missing and write `demo.json` for its owner only; what it said before, it still says.
+
+    Rows and file come together: a secret whose row was kept and whose entry was lost could never be told again. Raises
+    ForeignCast when the file belongs to another database.
+    """
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = [entry["user_id"] for entry in before.get("users", {}).values()]
+    if known and not User.objects.filter(pk__in=known).exists():
+        raise ForeignCast(path)
+    with transaction.atomic():
+        cast = build(json.loads(json.dumps(before)))
+        if cast != before:
+            _replace(path, cast)
     return cast
+
+
+def _replace(path: Path, cast: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_suffix(".new")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(cast, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
 
 
 def person(
