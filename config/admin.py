@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
+from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet, Sum
+from django.db.models.base import ModelBase
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -142,6 +144,11 @@ class SwitchboardAdminSite(AdminSite):
     site_url = None
     enable_nav_sidebar = False  # templates/admin/_sidebar.html is ours, and needs no script
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Take in a model; Django's groups stay outside, for roles and policy take their part here."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, ModelBase) else model_or_iterable
+        super().register([model for model in models if model is not Group], admin_class, **options)
+
     def has_permission(self, request: HttpRequest) -> bool:
         """Let in Supervisors, Admins and operators who passed their second factor if they have one (clarifications 45)."""
         principal = principal_of(request)
@@ -264,6 +271,3 @@ def found(query: str, principal: Principal, *, link: Callable[..., str]) -> list
         houses = Organization.objects.filter(organizations).order_by("name")[:RESULTS_PER_KIND]
         results += [Result(link(Organization, o.pk), str(o), o.domain, "building") for o in houses]
     return [result for result in results if result.url]
-
-
-site = SwitchboardAdminSite(name="admin")

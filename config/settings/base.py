@@ -28,7 +28,7 @@ DEBUG = False  # never: an error page with settings and variables on it is a lea
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 INSTALLED_APPS = [
-    "django.contrib.admin.apps.SimpleAdminConfig",  # the AdminSite is ours: config/admin.py
+    "config.admin_app.SwitchboardAdminConfig",  # the AdminSite is ours: config/admin.py
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -61,8 +61,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# The portal keeps its own Session rows: Django's session application would be a second way to be signed in.
-SILENCED_SYSTEM_CHECKS = ["admin.E410"]
+SILENCED_SYSTEM_CHECKS = [
+    "admin.E410",  # the portal keeps its own Session rows: Django's would be a second way to be signed in
+    "auth.W004",  # names are unique as folded: User.username_key
+]
 APPEND_SLASH = False
 TEMPLATES = [
     {
