@@ -204,9 +204,9 @@ class SwitchboardAdminSite(AdminSite):
         results = found(query, asker(request), link=self.link) if query else []
         if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
             rows = [{"url": r.url, "title": r.title, "detail": r.detail, "icon": r.icon} for r in results]
-            return JsonResponse({"results": rows}, headers={"Cache-Control": "no-store"})
+            return JsonResponse({"results": rows})
         context = {**self.each_context(request), "title": _("Search"), "query": query, "results": results}
-        return TemplateResponse(request, "admin/search.html", context, headers={"Cache-Control": "no-store"})
+        return TemplateResponse(request, "admin/search.html", context)
 
     def link(self, model: type[Model], pk: object = None, query: str = "") -> str:
         """Answer the address of a model's list, or of one row, or "" when the model has no page here."""
@@ -231,7 +231,8 @@ def group_of(task: Task, entries: list[dict[str, Any]]) -> dict[str, Any]:
 def numbers_for(principal: Principal, *, at: datetime, link: Callable[..., str]) -> list[Number]:
     """Answer the figures that the asker may see, each of one query over the asker's organisation."""
     people = within(Membership.objects.filter(user__is_active=True), principal)
-    sessions = within(Session.objects.filter(ended_at=None, expires_at__gt=at, user__isnull=False), principal)
+    of_people = Session.objects.filter(ended_at=None, expires_at__gt=at, user__isnull=False, is_personal_token=False)
+    sessions = within(of_people, principal)
     running = within(LoginAs.objects.filter(ended_at=None, deadline_at__gt=at), principal)
     numbers = [
         Number(_("People"), people.values("user").distinct().count(), "people", link(User)),
