@@ -6,11 +6,12 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from identity import audit, clock, crypto, outbox, users
+from identity import audit, clock, crypto, limits, outbox, users
 from identity.errors import Invalid, ResetTokenInvalid
+from identity.limits import Rate
 from identity.models import Organization, PasswordReset, User
 from identity.models.user import key_of
 from identity.principal import Kind, Principal, Via
@@ -43,29 +44,37 @@ def request(
     if page and not is_allowed_page(page, organization):
         return False
     token = crypto.make("swr")
-    try:
-        with transaction.atomic():
-            recent = PasswordReset.objects.select_for_update().filter(
-                user=user, created_at__gt=at - PAUSE, used_at=None, superseded_at=None
-            )
-            if recent.exists():
-                return False
-            PasswordReset.objects.filter(user=user, used_at=None, superseded_at=None).update(superseded_at=at)
-            lifetime = timedelta(seconds=settings.PASSWORD_RESET_SECONDS)
-            PasswordReset.objects.create(
-                user=user, digest=crypto.digest(token, purpose=PURPOSE), created_at=at, expires_at=at + lifetime
-            )
-            target = page or f"{settings.PUBLIC_URL}/reset/"
-            outbox.put(
-                channel="EMAIL", to=user.email, template=template, locale=user.language or locale or "en", organization=organization,
-                user=user, useful_for=lifetime, context={"link": f"{target}?token={token}", "name": user.get_full_name(), "username": user.username,
-                "minutes": int(lifetime.total_seconds() // 60)},
-            )  # fmt: skip
-            audit.record("password.reset_requested", by=by, via=via, subject=user, organization=organization)
-    except IntegrityError:
-        # Two requests at once: the other one's message goes out.
-        return False
+    lifetime = timedelta(seconds=settings.PASSWORD_RESET_SECONDS)
+    with transaction.atomic():
+        # One statement decides who sends: requests at once would all pass a look at the last one's time.
+        if not limits.charge(pause_key(user), Rate(1, PAUSE), at=at).is_within:
+            return False
+        PasswordReset.objects.filter(user=user, used_at=None, superseded_at=None).update(superseded_at=at)
+        PasswordReset.objects.create(
+            user=user, digest=crypto.digest(token, purpose=PURPOSE), created_at=at, expires_at=at + lifetime
+        )
+        outbox.put(
+            channel="EMAIL",
+            to=user.email,
+            template=template,
+            locale=user.language or locale or "en",
+            organization=organization,
+            user=user,
+            useful_for=lifetime,
+            context={
+                "link": f"{page or settings.PUBLIC_URL + '/reset/'}?token={token}",
+                "name": user.get_full_name(),
+                "username": user.username,
+                "minutes": int(lifetime.total_seconds() // 60),
+            },
+        )
+        audit.record("password.reset_requested", by=by, via=via, subject=user, organization=organization)
     return True
+
+
+def pause_key(user: User) -> str:
+    """Answer the counter that keeps a person's mailbox from being flooded."""
+    return limits.key_for("reset", user.pk)
 
 
 def check_request(*, page: str, template: str, organization: Organization | None) -> None:
