@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.page),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("integrations.urls")),
 ]
 handler400 = "config.pages.bad_request"
 handler500 = "config.pages.server_error"

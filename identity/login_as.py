@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from identity import audit, clock, outbox, policy, sessions, users
-from identity.errors import Invalid, LoginAsRefused, NotFound
+from identity.errors import Invalid, LoginAsActorRefused, LoginAsRefused, NotFound
 from identity.models import LoginAs, Membership, Organization, Session, User
 from identity.principal import Kind, Principal, Via
 from identity.sessions import Opened
@@ -32,6 +32,32 @@ def verdict(*, by: Principal, subject: User) -> str | None:
     except LoginAsRefused as e:
         return e.rule
     return None
+
+
+def require_actor(*, by: Principal, via: Via) -> None:
+    """Go on only if the caller may work as anybody at all; no query, for it stands on what this request just proved.
+
+    Raises LoginAsActorRefused, which is audited. `start` asks again, of the tables.
+    """
+    session: Session | None = by.session
+    organization = (session.effective_organization or session.organization) if session else None
+    if by.acting is not None:
+        rule: policy.Rule | None = policy.Rule.NESTED
+    elif by.kind is not Kind.PERSON or session is None or organization is None:
+        rule = policy.Rule.NOT_ALLOWED
+    else:
+        standing = policy.Standing(
+            user_id=by.user_id or 0, roles=by.roles, permissions=by.permissions, grants=by.grants, is_active=True,
+            is_locked=False, is_protected=False, is_service=False, has_second_factor=by.has_second_factor,
+        )  # fmt: skip
+        rule = policy.rule_against_actor(
+            standing, organization, is_acting=False, passed_second_factor=by.passed_second_factor
+        )
+    if rule is not None:
+        audit.refused(
+            "login_as.refused", via=via, subject=None, name=by.actor_name, organization=organization, rule=rule.value
+        )
+        raise LoginAsActorRefused(rule.value)
 
 
 def start(*, by: Principal, subject_id: int | str, via: Via, reason: str = "", mode: str = LoginAs.Mode.ACT) -> LoginAs:
@@ -193,7 +219,7 @@ def _check_actor(by: Principal, *, at: datetime) -> policy.Standing:
     known = _standing(by, at=at)
     if known is None:
         rule = policy.Rule.NESTED if by.acting else policy.Rule.NOT_ALLOWED
-        raise policy.LoginAsActorRefused(rule.value)
+        raise LoginAsActorRefused(rule.value)
     standing, organization = known
     policy.require_actor(
         standing, organization, is_acting=by.acting is not None, passed_second_factor=by.passed_second_factor

@@ -143,7 +143,7 @@ class DialectViewSet(ViewSet):
     def allowed_methods(self) -> list[str]:
         return sorted(method.upper() for method in self.action_map)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> NoReturn:
         raise errors.MethodUnknown(allowed=self.allowed_methods)
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
@@ -194,7 +194,7 @@ def way(request: Request | HttpRequest, *, door: str) -> Via:
         door=door,
         address=getattr(request, "client_address", "") or "",
         user_agent=request.headers.get("User-Agent", "")[:300],
-        request_id=getattr(request, "request_id", ""),
+        request_id=getattr(request, "id", ""),
     )
 
 
