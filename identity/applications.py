@@ -11,7 +11,7 @@ from django.db import transaction
 from identity import audit, crypto, policy
 from identity.errors import NotFound
 from identity.models import Application, Organization
-from identity.principal import Principal
+from identity.principal import Kind, Principal
 
 # Texts under these keys, at any depth, are secrets whatever the application's type.
 SECRET_WORDS = ("secret", "password", "privatekey", "token")
@@ -54,7 +54,7 @@ def config_of(application: Application) -> dict[str, Any]:
     """Answer the whole configuration, secrets opened: for the call that needs them, and for whoever may see them."""
     if not application.sealed:
         return dict(application.config)
-    secrets: list[str] = json.loads(crypto.open_sealed(application.sealed, place=_place(application)))
+    secrets: list[Any] = json.loads(crypto.open_sealed(application.sealed, place=_place(application)))
     filled: dict[str, Any] = _fill(application.config, iter(secrets))
     return filled
 
@@ -67,7 +67,15 @@ def set_flags(
     is_visible: bool | None = None,
     allows_anonymous_registration: bool | None = None,
 ) -> None:
-    """Say whether an application is listed, and whether strangers may ask for codes through it."""
+    """Say whether an application is listed, and whether strangers may ask for codes through it.
+
+    Raises NotAllowed, NotFound.
+    """
+    policy.forbid_while_acting(by)
+    if by.kind is not Kind.SYSTEM:
+        policy.require(by, policy.Permission.APPLICATIONS_MANAGE)
+        if by.organization_id is not None and by.organization_id != application.organization_id:
+            raise NotFound("no such application")
     if is_visible is not None:
         application.is_visible = is_visible
     if allows_anonymous_registration is not None:
@@ -81,23 +89,21 @@ def set_flags(
 
 def reseal() -> int:
     """Seal the secrets in configurations under the newest ENCRYPTION_KEY; answers how many were moved."""
-    moved = 0
-    for application in Application.objects.exclude(sealed="").iterator():
-        if not crypto.is_sealed_under_newest(application.sealed):
-            plain = crypto.open_sealed(application.sealed, place=_place(application))
-            Application.objects.filter(pk=application.pk).update(sealed=crypto.seal(plain, place=_place(application)))
-            moved += 1
-    return moved
+    return crypto.reseal(Application.objects.all(), column="sealed", place=_place)
 
 
 def _store(application: Application, config: dict[str, Any]) -> None:
     """Put a configuration into its two columns: the open part with gaps, and what fills them, sealed."""
-    secrets: list[str] = []
+    secrets: list[Any] = []
     application.config = _empty(config, secrets)
     application.sealed = crypto.seal(json.dumps(secrets), place=_place(application)) if secrets else ""
 
 
-def _empty(value: Any, secrets: list[str], *, name: str = "") -> Any:
+def _empty(value: Any, secrets: list[Any], *, name: str = "") -> Any:
+    if value == GAP:
+        # A configuration that came with a gap of its own must not take the secret that belongs into another one.
+        secrets.append(value)
+        return GAP
     if isinstance(value, dict):
         return {key: _empty(one, secrets, name=key) for key, one in value.items()}
     if isinstance(value, list):

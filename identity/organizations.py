@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from identity import audit, clock, policy, sessions
 from identity.errors import Invalid, NotAllowed, NotFound
 from identity.models import Membership, Organization, User
-from identity.principal import Principal, Role
+from identity.principal import Kind, Principal, Role
 
 # What may be changed by `change`, by whoever manages an organisation.
 SETTINGS = (
@@ -26,7 +26,8 @@ SETTINGS = (
 
 @transaction.atomic
 def create(*, by: Principal, name: str, domain: str, title: str = "", **settings: Any) -> Organization:
-    """Make an organisation. Raises Invalid when the name or the domain is taken."""
+    """Make an organisation. Raises Invalid when the name or the domain is taken, NotAllowed for all but operators."""
+    policy.require_operator(by)
     if Organization.objects.filter(Q(name=name) | Q(domain=domain)).exists():
         raise Invalid(_("The name or the domain is taken."), fields={"name": [_("The name or the domain is taken.")]})
     organization = Organization.objects.create(name=name, domain=domain, title=title, **settings)
@@ -68,9 +69,17 @@ def find(*, name: str | None = None, pk: UUID | str | None = None) -> Organizati
     return organization
 
 
-def membership(*, user: User, organization_id: UUID | None) -> Membership | None:
+def membership(*, user: User, organization_id: Any) -> Membership | None:
     """Answer a person's membership in an organisation, or None."""
     return Membership.objects.filter(user=user, organization_id=organization_id).first()
+
+
+def of_member(*, user: User, organization_id: UUID | str) -> Organization:
+    """Answer an open organisation that a person belongs to. Raises NotFound."""
+    organization = find(pk=organization_id)
+    if organization.is_suspended or membership(user=user, organization_id=organization.pk) is None:
+        raise NotFound("no such organisation")
+    return organization
 
 
 @transaction.atomic
@@ -118,8 +127,13 @@ def leave(*, by: Principal, user: User, organization: Organization) -> None:
 def grant(
     *, by: Principal, user: User, organization: Organization, add: Iterable[str] = (), remove: Iterable[str] = ()
 ) -> Membership:
-    """Give and take grants of one person. Raises Invalid for an unknown grant, NotFound without a membership."""
+    """Give and take grants of one person. Raises Invalid for an unknown grant, NotFound without a membership.
+
+    Raises NotAllowed for a grant that the giver does not hold: nobody grows by giving to himself or to a friend.
+    """
     _may_manage(by, organization)
+    if by.kind is Kind.PERSON and not set(add) <= by.grants:
+        raise NotAllowed(_("You can give only the grants that you hold yourself."))
     unknown = (set(add) | set(remove)) - set(policy.GRANTS)
     if unknown:
         raise Invalid(
@@ -147,7 +161,8 @@ def cors_origins() -> set[str]:
 
 
 def suspend(*, by: Principal, organization: Organization) -> None:
-    """Close an organisation's doors at the next request, everybody's and every client's."""
+    """Close an organisation's doors at the next request, everybody's and every client's. Raises NotAllowed."""
+    policy.require_operator(by)
     with transaction.atomic():
         Organization.objects.filter(pk=organization.pk, suspended_at=None).update(suspended_at=clock.now())
         audit.record(
@@ -156,7 +171,8 @@ def suspend(*, by: Principal, organization: Organization) -> None:
 
 
 def resume(*, by: Principal, organization: Organization) -> None:
-    """Open a suspended organisation's doors again."""
+    """Open a suspended organisation's doors again. Raises NotAllowed."""
+    policy.require_operator(by)
     with transaction.atomic():
         Organization.objects.filter(pk=organization.pk).exclude(suspended_at=None).update(suspended_at=None)
         audit.record(

@@ -18,9 +18,10 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 from kombu.exceptions import OperationalError
 
-from identity import audit, clock, crypto
+from identity import audit, clock, crypto, policy
+from identity.errors import NotFound
 from identity.models import Organization, OutboxMessage, User
-from identity.principal import Principal, Via
+from identity.principal import Kind, Principal, Via
 
 logger = logging.getLogger(__name__)
 
@@ -175,8 +176,16 @@ def settle(message: OutboxMessage) -> str:
 
 
 def repeat(*, by: Principal, message: OutboxMessage) -> None:
-    """Send a given-up message again; its content must still be there (it is kept until the message is purged)."""
+    """Send a given-up message again; its content must still be there (it is kept until the message is purged).
+
+    Raises NotAllowed, NotFound.
+    """
     at = clock.now()
+    if by.kind is not Kind.SYSTEM:
+        policy.forbid_while_acting(by)
+        policy.require(by, policy.Permission.MESSAGES_MANAGE)
+        if by.organization_id is not None and by.organization_id != message.organization_id:
+            raise NotFound("no such message")
     with transaction.atomic():
         changed = (
             OutboxMessage.objects.filter(pk=message.pk, state=State.DEAD)

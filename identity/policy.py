@@ -88,6 +88,13 @@ def require(principal: Principal, permission: Permission) -> None:
         raise NotAllowed(permission.value)
 
 
+def require_operator(principal: Principal) -> None:
+    """Go on only for an operator, or for whoever sits at the console. Raises NotAllowed, NotAllowedWhileActing."""
+    forbid_while_acting(principal)
+    if principal.kind is not Kind.SYSTEM:
+        require(principal, Permission.ALL_ORGANIZATIONS)
+
+
 def require_grant(principal: Principal, grant: str) -> None:
     """Go on only if a person holds a grant. Raises NotAllowed."""
     if grant not in principal.grants:

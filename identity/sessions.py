@@ -152,6 +152,14 @@ def close(session_id: UUID, *, reason: str, by: Principal | None = None, via: Vi
     return bool(ended)
 
 
+def close_own(*, by: Principal, session_id: UUID) -> bool:
+    """End one of one's own sessions; answers whether it was open. Raises NotFound, NotAllowedWhileActing (clarifications 12)."""
+    policy.forbid_while_acting(by)
+    if not Session.objects.filter(pk=session_id, user_id=by.user_id, ended_at=None, is_personal_token=False).exists():
+        raise NotFound("no such session")
+    return close(session_id, reason="owner", by=by)
+
+
 def close_all(
     *,
     user: User,
@@ -211,6 +219,33 @@ def end_all(*, by: Principal, user: User) -> int:
     if membership is None:
         raise NotFound("no such person")
     return close_all(user=user, reason="ended", by=by, organization=membership.organization)
+
+
+def close_as_manager(*, by: Principal, session: Session) -> bool:
+    """End anybody's session, as an admin of its organisation or an operator; answers whether it was open.
+
+    Raises NotAllowed, NotAllowedWhileActing, NotFound.
+    """
+    policy.forbid_while_acting(by)
+    policy.require(by, policy.Permission.SESSIONS_MANAGE)
+    if by.organization_id is not None and by.organization_id != session.organization_id:
+        raise NotFound("no such session")
+    return close(session.pk, reason="ended", by=by)
+
+
+def close_all_as_manager(*, by: Principal, user: User) -> int:
+    """End a person's sessions behind every door: those in the admin's organisation, or all by an operator.
+
+    Answers how many were ended. Raises NotAllowed, NotAllowedWhileActing, NotFound.
+    """
+    policy.forbid_while_acting(by)
+    policy.require(by, policy.Permission.SESSIONS_MANAGE)
+    if by.organization_id is None:
+        return close_all(user=user, reason="ended", by=by)
+    organization = Organization.objects.filter(pk=by.organization_id, memberships__user=user).first()
+    if organization is None:
+        raise NotFound("no such person")
+    return close_all(user=user, reason="ended", by=by, organization=organization)
 
 
 def live(
@@ -275,8 +310,8 @@ def _rows() -> QuerySet[Session]:
 
 
 def _memberships(session: Session) -> dict[int, Membership]:
-    people = {session.user_id, session.login_as.subject_id if session.login_as else None} - {None}
-    organization = session.effective_organization_id or session.organization_id
+    people: list[Any] = [session.user_id, *([session.login_as.subject_id] if session.login_as else [])]
+    organization: Any = session.effective_organization_id or session.organization_id
     return {m.user_id: m for m in Membership.objects.filter(user_id__in=people, organization_id=organization)}
 
 

@@ -20,7 +20,7 @@ from django.db import IntegrityError, transaction
 from jwt.algorithms import RSAAlgorithm
 from rest_framework_simplejwt.backends import TokenBackend
 
-from identity import audit, clock, crypto
+from identity import audit, clock, crypto, policy
 from identity.errors import CredentialExpired, CredentialInvalid
 from identity.models import Session, SigningKey
 from identity.principal import Principal
@@ -138,7 +138,11 @@ def ensure() -> None:
 
 
 def rotate(*, by: Principal) -> str:
-    """Sign with the next key from now on, publish a new next one, and let the old verify what it signed; answers the kid."""
+    """Sign with the next key from now on, publish a new next one, and let the old verify what it signed; answers the kid.
+
+    Raises NotAllowed: only for operators and at the console.
+    """
+    policy.require_operator(by)
     ensure()
     at = clock.now()
     with transaction.atomic():
@@ -152,7 +156,8 @@ def rotate(*, by: Principal) -> str:
 
 
 def drop(*, by: Principal, kid: str) -> None:
-    """Refuse everything that a key signed, at the next request: for the day it leaks."""
+    """Refuse everything that a key signed, at the next request: for the day it leaks. Raises NotAllowed."""
+    policy.require_operator(by)
     with transaction.atomic():
         SigningKey.objects.filter(pk=kid).delete()
         audit.record("signing_key.dropped", by=by, subject=kid)
