@@ -8,8 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
-from identity import audit, clock, outbox, policy, sessions, users
+from identity import audit, clock, organizations, outbox, policy, sessions, users
 from identity.errors import Invalid, LoginAsActorRefused, LoginAsRefused, NotFound
 from identity.models import LoginAs, Membership, Organization, Session, User
 from identity.principal import Kind, Principal, Via
@@ -60,41 +61,63 @@ def require_actor(*, by: Principal, via: Via) -> None:
         raise LoginAsActorRefused(rule.value)
 
 
-def start(*, by: Principal, subject_id: int | str, via: Via, reason: str = "", mode: str = LoginAs.Mode.ACT) -> LoginAs:
+def start(
+    *, by: Principal, subject_id: int | str, via: Via, reason: str = "", mode: str = LoginAs.Mode.ACT, needs_reason: bool = False
+) -> LoginAs:  # fmt: skip
     """Let one person begin to work as another; the caller's session is untouched, and so is everything of the subject.
 
-    `reason` is shown to the person; API doors may leave it out. Answers the row, whose `deadline_at` is absolute. Raises
-    LoginAsActorRefused, NotFound (unknown or of another organisation), LoginAsSubjectRefused, Invalid; the refusals are audited.
+    `reason` is shown to the person; API doors may leave it out, and where `needs_reason` it has 10 characters or more.
+    Answers the row, whose `deadline_at` is absolute. Raises LoginAsActorRefused, NotFound (unknown or of another
+    organisation), LoginAsSubjectRefused, Invalid; the refusals are audited.
     """
     at = clock.now()
-    subject = None
-    try:
-        _check_actor(by, at=at)
-        subject = users.get(user_id=subject_id, organization_id=by.organization_id)
-        _check(by, subject, at=at)
-    except LoginAsRefused as e:
-        audit.refused(
-            "login_as.refused",
-            via=via,
-            subject=subject,
-            name=by.actor_name,
-            organization=_organization(by),
-            rule=e.rule,
-        )
-        raise
-    if mode not in LoginAs.Mode.values:
-        raise Invalid("mode", fields={"mode": ["unknown_mode"]})
-    said = " ".join(reason.split())[:500] or f"through {via.door}"
+    subject = _permitted(by, subject_id, via, at=at)
+    if needs_reason and len(" ".join(reason.split())) < SHORTEST_REASON:
+        raise Invalid("reason", fields={"reason": [_("Say why, in 10 characters or more.")]})
     with transaction.atomic():
-        row = LoginAs.objects.create(
-            actor_id=by.user_id, subject=subject, organization_id=by.organization_id, actor_session_id=by.session_id,
-            door=via.door, mode=mode, reason=said, address=via.address, started_at=at, deadline_at=_deadline(by, at=at),
-        )  # fmt: skip
-        audit.record(
-            "login_as.started", by=by.coming(via), subject=subject, organization=row.organization, login_as=str(row.pk), mode=mode,
-            reason=said, deadline_at=row.deadline_at.isoformat(),
-        )  # fmt: skip
-    return row
+        return _begin(by, subject, via, reason, mode, at=at)
+
+
+def assume(*, by: Principal, subject_id: int | str, via: Via, reason: str = "") -> Session:
+    """Let one person begin to work as another inside the caller's own session, and answer the session as it is then.
+
+    Several at once: one begins, and nothing remains of the others. Raises what `start` raises, and NotFound when the session
+    ended or became another's meanwhile.
+    """
+    at = clock.now()
+    subject = _permitted(by, subject_id, via, at=at)
+    with transaction.atomic():
+        own = sessions.hold(by)
+        take_on(session=own, login_as=_begin(by, subject, via, reason, LoginAs.Mode.ACT, at=at))
+    return own
+
+
+def be_oneself(*, by: Principal, via: Via) -> Session:
+    """Give the caller's own session back to its real person, in the organisation it was opened in, and answer it.
+
+    Raises NotFound when the session ended meanwhile.
+    """
+    with transaction.atomic():
+        own = sessions.hold(by)
+        put_off(session=own)
+        _move(own, own.organization, by=by, via=via)
+    return own
+
+
+def move(*, by: Principal, organization_id: str, via: Via) -> Session:
+    """Let the caller's own session work in another organisation that its real person belongs to, and answer it.
+
+    Whoever is worked as comes along only where the policy says yes there too; else the session is its owner's again
+    (dialects.md 1.2). Raises NotFound for an organisation that the person does not belong to.
+    """
+    with transaction.atomic():
+        own = sessions.hold(by)
+        assert own.user is not None
+        organization = organizations.of_member(user=own.user, organization_id=organization_id)
+        if own.login_as is not None and own.login_as.organization_id != organization.pk:
+            _take_along(own, own.login_as, organization, by=by, via=via)
+        _move(own, organization, by=by, via=via)
+    return own
 
 
 def open_session(*, by: Principal, login_as: LoginAs, via: Via, secret_prefix: str = "") -> Opened:
@@ -196,6 +219,82 @@ def running(*, organization: Organization | None = None) -> QuerySet[LoginAs]:
 def history(*, subject: User | int) -> QuerySet[LoginAs]:
     """Answer who worked as a person, newest first."""
     return LoginAs.objects.filter(subject=subject).select_related("actor", "organization").order_by("-started_at")
+
+
+def _permitted(by: Principal, subject_id: int | str, via: Via, *, at: datetime) -> User:
+    """Answer the person to be worked as, if the policy says yes; a no is audited."""
+    subject = None
+    try:
+        _check_actor(by, at=at)
+        subject = users.get(user_id=subject_id, organization_id=by.organization_id)
+        _check(by, subject, at=at)
+    except LoginAsRefused as e:
+        audit.refused(
+            "login_as.refused",
+            via=via,
+            subject=subject,
+            name=by.actor_name,
+            organization=_organization(by),
+            rule=e.rule,
+        )
+        raise
+    return subject
+
+
+def _begin(by: Principal, subject: User, via: Via, reason: str, mode: str, *, at: datetime) -> LoginAs:
+    if mode not in LoginAs.Mode.values:
+        raise Invalid("mode", fields={"mode": ["unknown_mode"]})
+    said = " ".join(reason.split())[:500]
+    if not users.is_storable(said):
+        raise Invalid("reason", fields={"reason": [_("It holds characters that cannot be typed.")]})
+    said = said or f"through {via.door}"
+    row = LoginAs.objects.create(
+        actor_id=by.user_id, subject=subject, organization_id=by.organization_id, actor_session_id=by.session_id,
+        door=via.door, mode=mode, reason=said, address=via.address, started_at=at, deadline_at=_deadline(by, at=at),
+    )  # fmt: skip
+    _record_start(row, by=by.coming(via))
+    return row
+
+
+def _record_start(row: LoginAs, *, by: Principal) -> None:
+    audit.record(
+        "login_as.started", by=by, subject=row.subject, organization=row.organization, login_as=str(row.pk), mode=row.mode,
+        reason=row.reason, deadline_at=row.deadline_at.isoformat(),
+    )  # fmt: skip
+
+
+def _take_along(own: Session, before: LoginAs, organization: Organization, *, by: Principal, via: Via) -> None:
+    """Begin the same login-as in another organisation, to the same deadline, or none at all where the policy says no."""
+    at = clock.now()
+    here = Membership.objects.filter(user_id__in=(own.user_id, before.subject_id), organization=organization)
+    memberships = {held.user_id: held for held in here}
+    subject = memberships.get(before.subject_id)
+    put_off(session=own, reason="organization")
+    if subject is None or own.user is None:
+        return
+    actor = policy.standing_of(own.user, memberships[own.user.pk], at=at)
+    has_passed = own.second_factor_at is not None
+    if policy.rule_against_actor(actor, organization, is_acting=False, passed_second_factor=has_passed) or (
+        policy.rule_against_subject(actor, policy.standing_of(before.subject, subject, at=at))
+    ):
+        return
+    row = LoginAs.objects.create(
+        actor_id=before.actor_id, subject=before.subject, organization=organization, actor_session_id=before.actor_session_id,
+        door=via.door, mode=before.mode, reason=before.reason, address=via.address, started_at=at, deadline_at=before.deadline_at,
+    )  # fmt: skip
+    _record_start(row, by=by.coming(via))
+    take_on(session=own, login_as=row)
+
+
+def _move(own: Session, organization: Organization | None, *, by: Principal, via: Via) -> None:
+    before = own.effective_organization or own.organization
+    own.effective_organization = None if organization == own.organization else organization
+    own.save(update_fields=["effective_organization"])
+    if before != organization:
+        audit.record(
+            "session.moved", by=by, via=via, subject=own.user, organization=organization, session=str(own.pk),
+            before=before.name if before else "", after=organization.name if organization else "",
+        )  # fmt: skip
 
 
 def _organization(by: Principal) -> Organization | None:
