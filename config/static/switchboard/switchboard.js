@@ -1,4 +1,4 @@
-// Small comforts for pages that work without them: count-downs, confirmations, printing, quick search.
+// Small comforts for pages that work without them: count-downs, confirmations, names of inputs, printing, quick search.
 "use strict";
 
 // --- count-downs: <time data-countdown data-seconds="1790">; the last minute marks the banner ----
@@ -38,6 +38,14 @@ document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
 });
+
+// --- Django's date and time inputs stand beside their words; a screen reader needs them as names --------------------------
+
+for (const input of document.querySelectorAll("p.datetime > input")) {
+  const words = input.previousSibling?.textContent.trim();
+  const label = input.closest(".form-row, td")?.querySelector("label, legend")?.textContent ?? "";
+  if (words) input.setAttribute("aria-label", `${label} ${words}`.trim());
+}
 
 // --- <button data-print> ----------------------------------------------------------------------------------------------
 
