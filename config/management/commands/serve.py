@@ -31,6 +31,7 @@ class Command(BaseCommand):
     help = "Migrates and serves the portal with its Celery worker and beat until Ctrl-C."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.umask(0o077)  # what is written in DATA_DIR from here on is for its owner only
         supervisor = Supervisor()
         supervisor.obey_signals()
         with bound_socket(settings.BIND, settings.PORT) as bound:
