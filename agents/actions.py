@@ -51,7 +51,7 @@ def by_extension(*, extension: str, organization_id: Any) -> Agent:
     return agent
 
 
-def of_user(*, user_id: int | None, organization_id: Any) -> Agent | None:
+def of_user(*, user_id: Any, organization_id: Any) -> Agent | None:
     """Answer the agent record of a person in an organisation, or None."""
     return of_organization(organization_id).filter(user_id=user_id).first()
 

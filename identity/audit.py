@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
 
@@ -64,19 +63,20 @@ def refused(
     *,
     via: Via,
     subject: User | None,
+    by: Principal | None = None,
     name: str = "",
     organization: Organization | None = None,
     rule: str = "",
 ) -> None:
-    """Write a refusal; under attack, equal refusals of one minute share a row with a count (clarifications 64)."""
+    """Write a refusal, and who was refused where that is known (`by`); under attack, equal refusals of one minute share a row with a count (clarifications 64)."""
     minute = clock.now() - timedelta(seconds=60)
     equal = AuditEvent.objects.filter(
         event=event, seal=None, at__gte=minute, subject_user=subject, subject=(str(subject) if subject else name)[:200],
-        address=via.address, door=via.door, rule=rule,
+        address=via.address, door=via.door, rule=rule, actor=(by.actor_name if by else "")[:200],
     )  # fmt: skip
     latest = equal.order_by("-id").values_list("pk", flat=True).first()
     if latest is None or not AuditEvent.objects.filter(pk=latest, seal=None).update(count=F("count") + 1):
-        record(event, via=via, subject=subject or name, organization=organization, rule=rule)
+        record(event, by=by, via=via, subject=subject or name, organization=organization, rule=rule)
 
 
 def seal() -> int:
@@ -151,5 +151,4 @@ def _chain(before: AuditSeal | None, found: list[AuditEvent]) -> str:
 
 
 def _chains(before: AuditSeal | None, found: list[AuditEvent]) -> list[str]:
-    assert settings.DIGEST_KEYS
     return crypto.digests(_text(before, found), purpose="audit")

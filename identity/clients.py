@@ -19,7 +19,7 @@ from identity.models import ApiKey, Client, ClientSecret, Organization, Session
 from identity.principal import Kind, Principal, Role, Via
 from identity.sessions import Opened
 
-SECRET_PURPOSE = "client-secret"
+SECRET_PURPOSE = "client-secret"  # noqa: S105  # the word that separates digests
 API_KEY_PURPOSE = "api-key"
 LONGEST_GRACE = timedelta(days=7)
 

@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password, verify_password
+from django.db.models import QuerySet
 
 NONCE_BYTES = 12
 # No 0/O, 1/l/I: tickets are read aloud and typed (54 characters, 5.75 bits each).
@@ -37,13 +39,9 @@ class DigestArgon2Hasher(Argon2PasswordHasher):
     algorithm = "sha256_argon2"
     parallelism = 1
 
-    @property
-    def time_cost(self) -> int:
-        return int(settings.PASSWORD_HASH_TIME_COST)
-
-    @property
-    def memory_cost(self) -> int:
-        return int(settings.PASSWORD_HASH_MEMORY_KIB)
+    def __init__(self) -> None:
+        self.time_cost = settings.PASSWORD_HASH_TIME_COST
+        self.memory_cost = settings.PASSWORD_HASH_MEMORY_KIB
 
 
 def make(prefix: str = "") -> str:
@@ -80,7 +78,7 @@ def digests(secret: str, *, purpose: str) -> list[str]:
 
 def matches(secret: str, stored: str, *, purpose: str) -> bool:
     """Compare a secret with a stored digest in constant time."""
-    return any([hmac.compare_digest(one, stored) for one in digests(secret, purpose=purpose)])
+    return sum(hmac.compare_digest(one, stored) for one in digests(secret, purpose=purpose)) > 0
 
 
 def same(one: str, other: str) -> bool:
@@ -117,6 +115,30 @@ def is_sealed_under_newest(sealed: str) -> bool:
     return sealed.partition(".")[0] == _key_id(settings.ENCRYPTION_KEYS[0])
 
 
+def reseal(rows: QuerySet[Any], *, column: str, place: Callable[[Any], str]) -> int:
+    """Seal a column of these rows under the newest key, row by row; answers how many were moved.
+
+    Cut off at any row, the next run goes on from there. Raises SealBroken naming the place whose key is gone.
+    """
+    moved = 0
+    for row in rows.exclude(**{column: ""}).exclude(**{f"{column}__startswith": newest_key_id() + "."}).iterator():
+        sealed = getattr(row, column)
+        again = seal(open_sealed(sealed, place=place(row)), place=place(row))
+        # Only if it is still what was opened: a value that was wiped or replaced meanwhile must not come back.
+        moved += rows.model._default_manager.filter(pk=row.pk, **{column: sealed}).update(**{column: again})
+    return moved
+
+
+def newest_key_id() -> str:
+    """Answer the name of the key that seals: what stands before the dot of a sealed value."""
+    return _key_id(settings.ENCRYPTION_KEYS[0])
+
+
+def known_key_ids() -> list[str]:
+    """Answer the names of all keys that open, newest first."""
+    return [_key_id(key) for key in settings.ENCRYPTION_KEYS]
+
+
 def password_digest(clear: str) -> str:
     """Answer the lower-case hex SHA-256 of a clear password: itself a password equivalent, never logged or stored."""
     return hashlib.sha256(clear.encode("utf-8", "surrogatepass")).hexdigest()
@@ -136,8 +158,7 @@ def check_password(encoded: str, *, clear: str | None = None, password_sha256: s
     """
     is_ours = encoded.startswith(DigestArgon2Hasher.algorithm + "$")
     if password_sha256 is None:
-        assert clear is not None
-        candidate = password_digest(clear) if is_ours else clear
+        candidate = password_digest(clear or "") if is_ours else clear or ""
     else:
         candidate = password_sha256
     if not encoded or encoded.startswith("!") or (password_sha256 is not None and not is_ours):

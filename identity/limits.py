@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -95,11 +96,10 @@ def purge(*, batch: int = 1000) -> int:
     return Counter.objects.filter(key__in=keys).delete()[0]
 
 
-def _param(moment: datetime) -> object:
+def _param(moment: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(moment)
 
 
-def _moment(value: object) -> datetime:
-    converted = datetime.fromisoformat(value) if isinstance(value, str) else value
-    assert isinstance(converted, datetime)
-    return converted if converted.tzinfo else converted.replace(tzinfo=clock.now().tzinfo)
+def _moment(value: Any) -> datetime:
+    converted: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return converted if converted.tzinfo else converted.replace(tzinfo=UTC)

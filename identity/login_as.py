@@ -55,9 +55,7 @@ def require_actor(*, by: Principal, via: Via) -> None:
             standing, organization, is_acting=False, passed_second_factor=by.passed_second_factor
         )
     if rule is not None:
-        audit.refused(
-            "login_as.refused", via=via, subject=None, name=by.actor_name, organization=organization, rule=rule.value
-        )
+        audit.refused("login_as.refused", by=by, via=via, subject=None, organization=organization, rule=rule.value)
         raise LoginAsActorRefused(rule.value)
 
 
@@ -231,9 +229,9 @@ def _permitted(by: Principal, subject_id: int | str, via: Via, *, at: datetime) 
     except LoginAsRefused as e:
         audit.refused(
             "login_as.refused",
+            by=by,
             via=via,
             subject=subject,
-            name=by.actor_name,
             organization=_organization(by),
             rule=e.rule,
         )

@@ -65,14 +65,15 @@ class Principal:
     id: str
     name: str
     via: Via
-    user_id: int | None = None
+    # Any: Django's typed look-ups refuse None, which to them is a row that does not exist.
+    user_id: Any = None
     client_id: str | None = None
-    organization_id: UUID | None = None
+    organization_id: Any = None
     organization_name: str = ""
     roles: frozenset[Role] = frozenset()
     permissions: frozenset[str] = frozenset()
     grants: frozenset[str] = frozenset()
-    session_id: UUID | None = None
+    session_id: Any = None
     session: Any = field(default=None, repr=False, compare=False)
     expires_at: datetime | None = None
     passed_second_factor: bool = False

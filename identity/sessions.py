@@ -12,7 +12,17 @@ from django.db.models import Exists, Q, QuerySet
 
 from identity import audit, clock, crypto, policy, tokens
 from identity.errors import CredentialExpired, CredentialInvalid, CredentialRevoked, NotFound
-from identity.models import Client, LoginAs, Membership, Organization, Session, SigningKey, User
+from identity.models import (
+    AuthorizationCode,
+    Client,
+    LoginAs,
+    Membership,
+    Organization,
+    PasswordReset,
+    Session,
+    SigningKey,
+    User,
+)
 from identity.principal import Acting, Kind, Principal, Role, Via
 
 PURPOSE = "session"
@@ -246,6 +256,25 @@ def close_all_as_manager(*, by: Principal, user: User) -> int:
     if organization is None:
         raise NotFound("no such person")
     return close_all(user=user, reason="ended", by=by, organization=organization)
+
+
+def close_everything(*, by: Principal, organization: Organization | None = None) -> int:
+    """End every session of the portal or of one organisation, personal tokens too; answers how many (security.md P17).
+
+    Codes and password resets that could open a new one are void as well. For the console only.
+    """
+    at = clock.now()
+    of_it = Q() if organization is None else Q(organization=organization)
+    running = of_it if organization is None else of_it | Q(effective_organization=organization)
+    of_its_people = Q() if organization is None else Q(user__memberships__organization=organization)
+    resets = PasswordReset.objects.filter(of_its_people, used_at=None, superseded_at=None).values("pk")
+    with transaction.atomic():
+        _end_logins(of_it, at=at, reason="everything")
+        AuthorizationCode.objects.filter(of_it, used_at=None).update(used_at=at)
+        PasswordReset.objects.filter(pk__in=resets).update(superseded_at=at)
+        ended = Session.objects.filter(running, ended_at=None).update(ended_at=at, end_reason="everything")
+        audit.record("session.ended", by=by, organization=organization, reason="everything", sessions=ended)
+    return ended
 
 
 def live(

@@ -225,7 +225,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('door', models.CharField(max_length=40, verbose_name='door')),
-                ('digest', models.CharField(editable=False, max_length=64, null=True, unique=True)),
+                ('digest', models.CharField(editable=False, max_length=64, unique=True)),
                 ('holder', models.CharField(blank=True, max_length=200, verbose_name='customer')),
                 ('is_personal_token', models.BooleanField(default=False, verbose_name='personal token')),
                 ('label', models.CharField(blank=True, max_length=100, verbose_name='label')),

@@ -130,3 +130,6 @@ class Application(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+    def place(self) -> str:
+        return f"identity_application.config:{self.pk}:{self.organization_id}"

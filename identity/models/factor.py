@@ -14,7 +14,7 @@ STEP_SECONDS = 30
 TOLERANCE_STEPS = 1
 
 
-class TotpDevice(Device):
+class TotpDevice(Device):  # type: ignore[misc]  # django-otp ships no types
     """An authenticator app (RFC 6238) whose secret is sealed; the stock device keeps it in the clear.
 
     It does not throttle by itself: the lockout over all doors counts every try before a code is looked at.
@@ -38,7 +38,7 @@ class TotpDevice(Device):
             return False
         totp = TOTP(bytes.fromhex(crypto.open_sealed(self.secret_sealed, place=self.place())), STEP_SECONDS)
         totp.time = clock.now().timestamp()
-        is_right = totp.verify(int(token), tolerance=TOLERANCE_STEPS, min_t=self.last_step + 1)
+        is_right: bool = totp.verify(int(token), tolerance=TOLERANCE_STEPS, min_t=self.last_step + 1)
         if is_right:
             self.last_step = totp.t()
             self.save(update_fields=["last_step"])

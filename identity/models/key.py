@@ -33,6 +33,9 @@ class Key(models.Model):
     def __str__(self) -> str:
         return self.comment or str(self.id)
 
+    def place(self) -> str:
+        return f"identity_key.private:{self.id}:{self.organization_id}"
+
 
 class SigningKey(models.Model):
     """A key that signs tokens: published as NEXT, signs as CURRENT, verifies as RETIRED, then is gone."""
@@ -62,3 +65,6 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return self.kid
+
+    def place(self) -> str:
+        return f"identity_signingkey.private:{self.kid}"

@@ -69,7 +69,7 @@ class Session(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     door = models.CharField(_("door"), max_length=40)
-    digest = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.CASCADE,

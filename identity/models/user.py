@@ -33,7 +33,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(username_key=key_of(username or ""))
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # of django-otp, which ships no types
     """A person with one password, one state, and memberships in organisations.
 
     `password` is a slow hash of the password's SHA-256 (dialects.md 0.3), or an imported hash of the clear password.
@@ -73,7 +73,7 @@ class User(AbstractBaseUser):
     password_changed_at = models.DateTimeField(_("password changed"), null=True, blank=True)
     has_second_factor = models.BooleanField(_("second factor"), default=False, editable=False)
 
-    last_login = None  # type: ignore[assignment]  # last_login_at holds it, written in the sign-in's own statement
+    last_login = None  # last_login_at holds it, written in the sign-in's own statement
     objects = UserManager()
 
     USERNAME_FIELD = "username"
@@ -117,7 +117,7 @@ class User(AbstractBaseUser):
         else:
             self.password = crypto.hash_password(crypto.password_digest(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         return crypto.check_password(self.password, clear=raw_password)[0]
 
     def is_expired(self, *, at: datetime) -> bool:

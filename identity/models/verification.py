@@ -42,6 +42,9 @@ class OtpVerification(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    def place(self) -> str:
+        return f"identity_otpverification.code:{self.id}:{self.organization_id}"
+
 
 class PasswordReset(models.Model):
     """A token that lets its holder set a new password once; one lives per person."""
