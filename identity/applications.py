@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from identity import audit, crypto, policy
 from identity.errors import NotFound
@@ -50,11 +51,24 @@ def find(*, application_id: str, organization_id: Any = None) -> Application:
     return application
 
 
+def find_for(*, by: Principal, application_id: str) -> Application:
+    """Answer an application of the caller's organisation; an internal service finds them all. Raises NotFound."""
+    if by.organization_id is None and not by.is_internal:
+        raise NotFound("no such application")
+    return find(application_id=application_id, organization_id=by.organization_id)
+
+
+def visible_to(*, by: Principal) -> QuerySet[Application]:
+    """Answer the listed applications of the caller's organisation, of all organisations for an internal service."""
+    found = Application.objects.filter(is_visible=True)
+    return found if by.is_internal else found.filter(organization_id=by.organization_id)
+
+
 def config_of(application: Application) -> dict[str, Any]:
     """Answer the whole configuration, secrets opened: for the call that needs them, and for whoever may see them."""
     if not application.sealed:
         return dict(application.config)
-    secrets: list[Any] = json.loads(crypto.open_sealed(application.sealed, place=_place(application)))
+    secrets: list[Any] = json.loads(crypto.open_sealed(application.sealed, place=application.place()))
     filled: dict[str, Any] = _fill(application.config, iter(secrets))
     return filled
 
@@ -87,16 +101,11 @@ def set_flags(
     )  # fmt: skip
 
 
-def reseal() -> int:
-    """Seal the secrets in configurations under the newest ENCRYPTION_KEY; answers how many were moved."""
-    return crypto.reseal(Application.objects.all(), column="sealed", place=_place)
-
-
 def _store(application: Application, config: dict[str, Any]) -> None:
     """Put a configuration into its two columns: the open part with gaps, and what fills them, sealed."""
     secrets: list[Any] = []
     application.config = _empty(config, secrets)
-    application.sealed = crypto.seal(json.dumps(secrets), place=_place(application)) if secrets else ""
+    application.sealed = crypto.seal(json.dumps(secrets), place=application.place()) if secrets else ""
 
 
 def _empty(value: Any, secrets: list[Any], *, name: str = "") -> Any:
@@ -122,7 +131,3 @@ def _fill(value: Any, secrets: Any) -> Any:
     if isinstance(value, list):
         return [_fill(one, secrets) for one in value]
     return value
-
-
-def _place(application: Application) -> str:
-    return f"identity_application.config:{application.pk}:{application.organization_id}"

@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 from base64 import b32encode
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from identity import audit, clock, crypto, policy, sessions
-from identity.errors import Invalid, NotFound
-from identity.models import BackupCode, TotpDevice, User
+from identity.errors import Invalid, NotAllowed, NotFound
+from identity.models import BackupCode, Session, TotpDevice, User
 from identity.principal import Principal
 
 SECRET_BYTES = 20
 BACKUP_CODES = 10
+# How long a secret waits for its first code.
+WAITING = timedelta(hours=1)
 PURPOSE = "backup-code"
 
 
@@ -32,23 +36,35 @@ class Enrolment:
 
 @transaction.atomic
 def begin(*, by: Principal, user: User) -> Enrolment:
-    """Make a secret that counts once a code of it was shown (`confirm`); an unconfirmed one is replaced."""
+    """Make a secret that counts once a code of it was shown (`confirm`); one that waits for its code is shown again.
+
+    Raises NotAllowed when a factor is enrolled: a stolen session must not put another in its place (`remove` it first).
+    """
     policy.forbid_while_acting(by)
     _own_or_console(by, user)
-    TotpDevice.objects.filter(user=user, confirmed=False).delete()
-    return _enrolment(user, _make_device(user, confirmed=False))
+    _none_yet(user)
+    waiting = TotpDevice.objects.filter(user=user, confirmed=False)
+    device = waiting.filter(created_at__gt=clock.now() - WAITING).first()
+    if device is None:
+        waiting.delete()
+        device = _make_device(user, confirmed=False)
+    return _enrolment(user, device)
 
 
 @transaction.atomic
 def confirm(*, by: Principal, user: User, code: str) -> list[str]:
-    """Enrol with a first code of the app; answers ten backup codes, told once. Raises Invalid naming `otp`."""
+    """Enrol with a first code of the app; answers ten backup codes, told once. Raises Invalid naming `otp`, NotAllowed.
+
+    The session that it is done in has passed the factor thereby.
+    """
     policy.forbid_while_acting(by)
     _own_or_console(by, user)
+    _none_yet(user)
     device = TotpDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
     if device is None or not device.verify_token(code.strip()):
-        raise Invalid("otp", fields={"otp": ["wrong_code"]})
-    TotpDevice.objects.filter(user=user, confirmed=True).delete()
+        raise Invalid("otp", fields={"otp": [_("This code is wrong, or was used already.")]})
     TotpDevice.objects.filter(pk=device.pk).update(confirmed=True)
+    Session.objects.filter(pk=by.session_id, user=user).update(second_factor_at=clock.now())
     return _enrolled(by, user)
 
 
@@ -108,17 +124,6 @@ def backup_codes_left(user: User) -> int:
     return BackupCode.objects.filter(user=user, used_at=None).count()
 
 
-def reseal() -> int:
-    """Seal the apps' secrets under the newest ENCRYPTION_KEY; answers how many were moved."""
-    moved = 0
-    for device in TotpDevice.objects.iterator():
-        if not crypto.is_sealed_under_newest(device.secret_sealed):
-            plain = crypto.open_sealed(device.secret_sealed, place=device.place())
-            TotpDevice.objects.filter(pk=device.pk).update(secret_sealed=crypto.seal(plain, place=device.place()))
-            moved += 1
-    return moved
-
-
 def _make_device(user: User, *, confirmed: bool) -> TotpDevice:
     device = TotpDevice(user=user, name="app", confirmed=confirmed)
     device.secret_sealed = crypto.seal(secrets.token_hex(SECRET_BYTES), place=device.place())
@@ -148,6 +153,11 @@ def _make_backup_codes(user: User) -> list[str]:
         BackupCode(user=user, digest=crypto.digest(f"{user.pk}:{code}", purpose=PURPOSE)) for code in codes
     )
     return [f"{code[:5]}-{code[5:]}" for code in codes]
+
+
+def _none_yet(user: User) -> None:
+    if TotpDevice.objects.filter(user=user, confirmed=True).exists():
+        raise NotAllowed("a second factor is enrolled")
 
 
 def _own_or_console(by: Principal, user: User) -> None:

@@ -102,6 +102,16 @@ def by_token(token: str, *, audience: str, via: Via) -> tuple[Principal, dict[st
     return principal_of(session, via=via, at=clock.now(), expires_at=expires_at), claims
 
 
+def by_handle(handle: str, *, doors: tuple[str, ...]) -> Session | None:
+    """Answer the session of a public id, in its one spelling, or of a secret, if one of these doors opened it; open or not."""
+    try:
+        is_id = str(UUID(handle)) == handle
+    except ValueError:
+        is_id = False
+    where = Q(pk=handle) if is_id else Q(digest__in=crypto.digests(handle, purpose=PURPOSE))
+    return _rows().filter(where, door__in=doors).first()
+
+
 def principal_of(session: Session, *, via: Via, at: datetime, expires_at: datetime | None = None) -> Principal:
     """Answer who stands behind a session, asking at every request whether they still may.
 

@@ -21,7 +21,7 @@ from jwt.algorithms import RSAAlgorithm
 from rest_framework_simplejwt.backends import TokenBackend
 
 from identity import audit, clock, crypto, policy
-from identity.errors import CredentialExpired, CredentialInvalid
+from identity.errors import CredentialExpired, CredentialInvalid, NotFound
 from identity.models import Session, SigningKey
 from identity.principal import Principal
 
@@ -155,24 +155,22 @@ def rotate(*, by: Principal) -> str:
     return SigningKey.objects.get(state=State.CURRENT).pk
 
 
-def drop(*, by: Principal, kid: str) -> None:
-    """Refuse everything that a key signed, at the next request: for the day it leaks. Raises NotAllowed."""
+def drop(*, by: Principal, kid: str) -> str:
+    """Refuse everything that a key signed, at the next request: for the day it leaks.
+
+    Answers the kid that signs from now on; when it was the current key, the published next one takes its place. Raises
+    NotAllowed, NotFound.
+    """
     policy.require_operator(by)
+    ensure()
     with transaction.atomic():
-        SigningKey.objects.filter(pk=kid).delete()
+        if not SigningKey.objects.filter(pk=kid).delete()[0]:
+            raise NotFound("no such signing key")
+        if not SigningKey.objects.filter(state=State.CURRENT).exists():
+            SigningKey.objects.filter(state=State.NEXT).update(state=State.CURRENT, current_at=clock.now())
         audit.record("signing_key.dropped", by=by, subject=kid)
     ensure()
-
-
-def reseal() -> int:
-    """Seal the private keys under the newest ENCRYPTION_KEY; answers how many were moved."""
-    moved = 0
-    for key in SigningKey.objects.all():
-        if not crypto.is_sealed_under_newest(key.private_sealed):
-            plain = crypto.open_sealed(key.private_sealed, place=_place(key.kid))
-            SigningKey.objects.filter(pk=key.pk).update(private_sealed=crypto.seal(plain, place=_place(key.kid)))
-            moved += 1
-    return moved
+    return SigningKey.objects.get(state=State.CURRENT).pk
 
 
 def _current() -> KeyedBackend:
@@ -186,7 +184,7 @@ def _current() -> KeyedBackend:
 @functools.lru_cache(maxsize=8)
 def _signer(kid: str, sealed: str) -> KeyedBackend:
     # Parsed once per process: PEM parsing would cost a hundred times the signature (performance.md).
-    key = load_pem_private_key(crypto.open_sealed(sealed, place=_place(kid)).encode(), password=None)
+    key = load_pem_private_key(crypto.open_sealed(sealed, place=SigningKey(kid=kid).place()).encode(), password=None)
     return KeyedBackend(kid, key, None)
 
 
@@ -209,7 +207,9 @@ def _make(state: SigningKey.State) -> None:
     jwk = {k: v for k, v in RSAAlgorithm.to_jwk(private.public_key(), as_dict=True).items() if k in ("kty", "n", "e")}
     kid = _thumbprint(jwk)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    key = SigningKey(kid=kid, state=state, public_jwk=jwk, private_sealed=crypto.seal(pem, place=_place(kid)))
+    key = SigningKey(
+        kid=kid, state=state, public_jwk=jwk, private_sealed=crypto.seal(pem, place=SigningKey(kid=kid).place())
+    )
     if state == State.CURRENT:
         key.current_at = key.created_at
     try:
@@ -224,7 +224,3 @@ def _thumbprint(jwk: dict[str, Any]) -> str:
     """RFC 7638, section 3: the SHA-256 of the required members in lexicographic order."""
     said = json.dumps({name: jwk[name] for name in ("e", "kty", "n")}, separators=(",", ":"), sort_keys=True)
     return base64.urlsafe_b64encode(hashlib.sha256(said.encode()).digest()).rstrip(b"=").decode()
-
-
-def _place(kid: str) -> str:
-    return f"identity_signingkey.private:{kid}"
