@@ -12,7 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready),
     path("metrics", metrics.page),
     path("admin/", admin.site.urls),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("identity.pages.urls")),
+    path("", include("agents.desk.urls")),
     path("", include("integrations.urls")),
 ]
 handler400 = "config.pages.bad_request"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -66,6 +67,14 @@ def of_user(user: User) -> QuerySet[Session]:
     return Session.objects.filter(
         user=user, is_personal_token=True, ended_at=None, expires_at__gt=clock.now()
     ).order_by("-created_at")
+
+
+def of_person(*, by: Principal, session_id: UUID) -> Session:
+    """Answer one of the caller's own personal tokens. Raises NotFound."""
+    session = Session.objects.filter(pk=session_id, user_id=by.user_id, is_personal_token=True, ended_at=None).first()
+    if session is None:
+        raise NotFound("no such token")
+    return session
 
 
 def revoke(*, by: Principal, session: Session) -> bool:

@@ -180,6 +180,14 @@ def close_own(*, by: Principal, session_id: UUID) -> bool:
     return close(session_id, reason="owner", by=by)
 
 
+def close_others(*, by: Principal, user: User) -> int:
+    """End all of one's own sessions but the one that asks; answers how many. Raises NotFound, NotAllowedWhileActing."""
+    policy.forbid_while_acting(by)
+    if by.user_id != user.pk:
+        raise NotFound("no such person")
+    return close_all(user=user, reason="owner", by=by, but=by.session_id)
+
+
 def close_all(
     *,
     user: User,

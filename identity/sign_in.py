@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import transaction
 
-from identity import audit, clock, crypto, lockout, second_factor, sessions, users
+from identity import audit, clock, crypto, lockout, organizations, policy, second_factor, sessions, users
 from identity.errors import TooManyAttempts, WrongCredentials
 from identity.models import Membership, Organization, User
-from identity.principal import Via
+from identity.principal import Principal, Via
 from identity.sessions import Opened
 
 
@@ -40,11 +40,13 @@ def prove(
     organization_id: Any = None,
     asks_second_factor: bool = True,
     exempt_door: str = "",
+    admits_operators: bool = True,
 ) -> Proven:
     """Prove a person by name or e-mail with a clear password or its digest, and a code where one is needed.
 
     The try is counted in its own committed statement before it is evaluated, and uncounted when it succeeds. `exempt_door` is
-    the word under which an organisation may exempt a door that cannot ask for a code. Raises WrongCredentials (nobody,
+    the word under which an organisation may exempt a door that cannot ask for a code; operators get no session of a dialect
+    (clarifications 44), whose doors say so with `admits_operators`. Raises WrongCredentials (nobody,
     wrong, disabled, locked, expired, foreign address, no membership: all alike), SecondFactorMissing, TooManyAttempts.
     """
     at = clock.now()
@@ -55,7 +57,7 @@ def prove(
         audit.refused("login.blocked", via=via, subject=user, name=_printable(name))
         raise
     proven = _evaluate(user, clear, password_sha256, via, organization_id, at=at)
-    if proven is None or user is None:
+    if proven is None or user is None or (proven[0] is None and not admits_operators):
         audit.refused(
             "login.failed",
             via=via,
@@ -88,7 +90,7 @@ def open_session(
             passed_second_factor_at=proven.second_factor_at, details=details, secret_prefix=secret_prefix,
         )  # fmt: skip
         User.objects.filter(pk=proven.user.pk).update(last_login_at=at, last_seen_at=at, last_login_address=via.address)
-        proven.user.last_login_at, proven.user.last_login_address = at, via.address
+        proven.user.last_login_at, proven.user.last_seen_at, proven.user.last_login_address = at, at, via.address
         audit.record(
             "login.succeeded", via=via, actor_name=proven.user.username, subject=proven.user, organization=proven.organization,
             session=str(opened.session.pk),
@@ -112,6 +114,26 @@ def check_own_password(*, user: User, clear: str | None = None, password_sha256:
     lockout.success(name=user.username, user=user, address=via.address)
 
 
+def change_own_password(*, by: Principal, user: User, old: str, new: str, via: Via) -> None:
+    """Set a new clear password with the old one, and end the person's other sessions.
+
+    A wrong old one is counted like a sign-in. Raises NotAllowedWhileActing, WrongCredentials, TooManyAttempts, Invalid.
+    """
+    policy.forbid_while_acting(by)
+    check_own_password(user=user, clear=old, via=via)
+    users.set_password(by=by, user=user, clear=new, but=by.session_id)
+
+
+def remove_own_second_factor(*, by: Principal, user: User, clear: str, otp: str, via: Via) -> None:
+    """Take one's own second factor away, with the password and a code of it, counted like a sign-in.
+
+    Raises NotAllowedWhileActing, WrongCredentials, TooManyAttempts.
+    """
+    policy.forbid_while_acting(by)
+    prove(name=user.username, clear=clear, otp=otp, via=via)
+    second_factor.remove(by=by, user=user)
+
+
 def _evaluate(
     user: User | None, clear: str | None, password_sha256: str | None, via: Via, organization_id: Any, *, at: datetime
 ) -> tuple[Organization | None, Membership | None] | None:
@@ -129,6 +151,8 @@ def _evaluate(
     wanted = organization_id or user.default_organization_id
     if wanted is None:
         return (None, None) if user.is_superuser else None
+    if not organizations.is_possible_id(wanted):
+        return None
     held = Membership.objects.select_related("organization").filter(user=user, organization_id=wanted).first()
     if held is None or held.organization.is_suspended:
         return None

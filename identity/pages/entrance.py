@@ -1,0 +1,126 @@
+"""Coming and going: the front door, signing in, signing out, and the language of the pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import rotate_token
+from django.shortcuts import render
+from django.utils.translation import check_for_language
+from django.utils.translation import gettext as _
+
+from identity import sessions, sign_in, users
+from identity.errors import WrongCredentials
+from identity.pages import cookies
+from identity.pages.forms import Language, SignIn
+from identity.pages.guards import methods, own_path
+from identity.pages.middleware import PortalRequest, via_of
+from identity.principal import Principal, Role
+from identity.sign_in import Proven, SecondFactorMissing
+
+LIFETIME = timedelta(hours=12)
+IDLE = timedelta(minutes=30)
+# Whoever can work as others loses an unattended browser sooner.
+ADMIN_IDLE = timedelta(minutes=15)
+LANGUAGE_COOKIE_DAYS = 365
+
+
+@methods("GET")
+def home(request: PortalRequest) -> HttpResponse:
+    """Lead to the desk, operators to the admin, and strangers to the sign-in."""
+    return HttpResponseRedirect(_home_of(request.principal) if request.principal else settings.LOGIN_URL)
+
+
+@methods("GET", "POST")
+def login(request: PortalRequest) -> HttpResponse:
+    """Sign somebody in (clarifications 21 and 52): the same words for every reason why not."""
+    if request.method == "POST":
+        return _signed_in(request)
+    target = request.GET.get("next", "")
+    if request.own and (request.own.passed_second_factor or not request.own.has_second_factor):
+        return HttpResponseRedirect(own_path(target, otherwise=_home_of(request.own)))
+    form = SignIn(initial={"next": target})
+    if request.own:
+        form.ask_for_code()
+    return _login_page(request, form)
+
+
+@methods("POST")
+def logout(request: PortalRequest) -> HttpResponse:
+    """End the own session, and with it whatever works as others out of it; both cookies go (clarifications 46)."""
+    if request.own and request.own.session_id:
+        sessions.close(request.own.session_id, reason="logout", by=request.own)
+    response = HttpResponseRedirect(settings.LOGIN_URL)
+    cookies.forget(response, cookies.PORTAL)
+    cookies.forget(response, cookies.ACTING)
+    rotate_token(request)
+    return response
+
+
+@methods("POST")
+def language(request: PortalRequest) -> HttpResponse:
+    """Set the language of the pages, and of somebody's own mails; never of somebody who is only worked as."""
+    form = Language(request.POST)
+    form.is_valid()
+    code = form.cleaned_data.get("language", "")
+    response = HttpResponseRedirect(own_path(form.cleaned_data.get("next", ""), otherwise="/"))
+    if code not in dict(settings.LANGUAGES) or not check_for_language(code):
+        return response
+    _speak(response, code)
+    if request.own and not request.acting_principal:
+        users.change(by=request.own, user=request.own.session.user, language=code)
+    return response
+
+
+def _signed_in(request: PortalRequest) -> HttpResponse:
+    form = SignIn(request.POST)
+    if "otp" in request.POST:
+        form.ask_for_code()
+    if not form.is_valid():
+        return _login_page(request, form, status=400)
+    said, via = form.cleaned_data, via_of(request)
+    try:
+        proven = sign_in.prove(name=said["username"], clear=said["password"], otp=said.get("otp", ""), via=via)
+    except SecondFactorMissing:
+        form.ask_for_code()
+        form.add_error(None, _("One step more: enter your password again, and the code of your authenticator app."))
+        return _login_page(request, form, status=401)
+    except WrongCredentials:
+        form.add_error(None, _("Name, password or code do not fit. Check them and try again."))
+        return _login_page(request, form, status=401)
+    opened = sign_in.open_session(proven, via=via, lifetime=LIFETIME, idle=_idle_of(proven))
+    if request.own and request.own.session_id:
+        sessions.close(request.own.session_id, reason="signed_in_again", by=request.own)
+    rotate_token(request)
+    otherwise = "/admin/" if proven.organization is None else settings.LOGIN_REDIRECT_URL
+    response = HttpResponseRedirect(own_path(said["next"], otherwise=otherwise))
+    cookies.keep(response, cookies.PORTAL, opened.secret)
+    cookies.forget(response, cookies.ACTING)
+    if proven.user.language:
+        _speak(response, proven.user.language)
+    return response
+
+
+def _login_page(request: PortalRequest, form: SignIn, *, status: int = 200) -> HttpResponse:
+    context = {"form": form, "cookies_need_https": not request.is_secure() and not _is_loopback(request)}
+    return render(request, "pages/login.html", context, status=status)
+
+
+def _is_loopback(request: PortalRequest) -> bool:
+    return ip_address(request.client_address).is_loopback
+
+
+def _idle_of(proven: Proven) -> timedelta:
+    is_admin = proven.membership is None or Role.ADMIN in proven.membership.roles
+    return ADMIN_IDLE if is_admin else IDLE
+
+
+def _home_of(principal: Principal) -> str:
+    return "/admin/" if principal.is_operator else settings.LOGIN_REDIRECT_URL
+
+
+def _speak(response: HttpResponse, code: str) -> None:
+    cookies.keep(response, settings.LANGUAGE_COOKIE_NAME, code, seconds=LANGUAGE_COOKIE_DAYS * 86_400)
