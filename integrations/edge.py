@@ -7,13 +7,14 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, cast
 from urllib.parse import parse_qsl
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.http.request import UnreadablePostError
+from django.http.request import QueryDict, UnreadablePostError
+from django.utils import translation
 from rest_framework import exceptions, serializers
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -84,7 +85,8 @@ class Input(serializers.Serializer[Any]):
     @classmethod
     def read(cls, request: Request, **context: Any) -> dict[str, Any]:
         """Answer the validated values under our words. Raises Invalid with the fields' sentences."""
-        return cls.of(request.data, **context)
+        # DRF hands an empty QueryDict over for an empty body that calls itself a form; a parser of ours never makes one.
+        return cls.of({} if isinstance(request.data, QueryDict) else request.data, **context)
 
     @classmethod
     def of(cls, data: Any, **context: Any) -> dict[str, Any]:
@@ -95,6 +97,16 @@ class Input(serializers.Serializer[Any]):
         return values
 
 
+class Asked(Request):
+    """A request as a DialectViewSet hands it to an action.
+
+    `principal` is who asks (of a stranger's action: None), `claims` what their signed token says, where they have one.
+    """
+
+    principal: Any
+    claims: dict[str, Any]
+
+
 class DialectViewSet(ViewSet):
     """A resource of a dialect.
 
@@ -103,26 +115,25 @@ class DialectViewSet(ViewSet):
     clarifications 2: method and size first, then 401, then a body that cannot be read, then whatever the action says.
     """
 
-    voice: ClassVar[ModuleType]
-    door: ClassVar[str]
-    open_to_strangers: ClassVar[tuple[str, ...]] = ()
+    voice: ModuleType
+    door: str
+    open_to_strangers: tuple[str, ...] = ()
     parser_classes = [StrictJson]
     content_negotiation_class = AnyAccept
     permission_classes: ClassVar[list[Any]] = []  # type: ignore[misc]  # asked below, after the credential is looked at
     action_map: dict[str, str]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Refuse an unmapped method before anything else looks at the request (clarifications 56)."""
-        if (request.method or "").lower() not in self.action_map:
-            self.http_method_names: list[str] = []
-        return super().dispatch(request, *args, **kwargs)
+        """Speak as the vendor does: the words of a wire are no translation, whatever the browser prefers."""
+        with translation.override("en"):
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        method = (request.method or "").lower()
-        if method not in self.action_map:
+        """Refuse in the order of the contract; an unmapped method before anything else is looked at (clarifications 56)."""
+        if (request.method or "").lower() not in self.action_map:
             raise errors.MethodUnknown(allowed=self.allowed_methods)
         check_framing(request)
-        request.principal = self.prove(request)  # type: ignore[attr-defined]
+        cast(Asked, request).principal = self.prove(request)
         if request.method not in ("GET", "HEAD"):
             request.data  # noqa: B018  # parsed here, so that an unreadable body is refused before the action's own rules
         super().initial(request, *args, **kwargs)
@@ -143,8 +154,10 @@ class DialectViewSet(ViewSet):
     def allowed_methods(self) -> list[str]:
         return sorted(method.upper() for method in self.action_map)
 
-    def http_method_not_allowed(self, request: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        raise errors.MethodUnknown(allowed=self.allowed_methods)
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Nothing: `Allow` belongs to a 405, and there is one representation, which does not vary."""
+        return {}
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return self._render_error
@@ -156,9 +169,7 @@ class DialectViewSet(ViewSet):
         response: Response = self.voice.render(error, context["request"])
         return response
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         final = super().finalize_response(request, response, *args, **kwargs)
         # Every answer may carry a credential or a person's data (clarifications 5); nothing of it belongs into a cache or a Referer.
         final.headers.setdefault("Cache-Control", "no-store")
@@ -167,24 +178,24 @@ class DialectViewSet(ViewSet):
 
 
 class Nowhere(DialectViewSet):
-    """Answers for every address below a dialect's prefix that nothing else serves: 404 to all methods, before authentication."""
+    """Answers for every address below a dialect's prefix that nothing else serves: 404, whatever the method but TRACE."""
 
-    open_to_strangers = ("nowhere",)
+    schema = None
 
-    def prove(self, request: Request) -> Principal | None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        if request.method == "TRACE":
+            raise errors.MethodUnknown(allowed=self.allowed_methods)
+        check_framing(request)
         raise errors.RouteUnknown("no such address")
 
-    def nowhere(self, request: Request, **kwargs: Any) -> NoReturn:
-        raise errors.RouteUnknown("no such address")
 
-
-METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
+METHODS = ("get", "head", "post", "put", "patch", "delete")
 
 
 def nowhere(voice: ModuleType, **attributes: Any) -> Callable[..., HttpResponseBase]:
-    """Answer the view that ends a dialect's prefix."""
+    """Answer the view that ends a dialect's prefix; `voice` is the dialect's errors module."""
     view = type("Nowhere", (Nowhere,), {"voice": voice, **attributes})
-    made: Callable[..., HttpResponseBase] = view.as_view(dict.fromkeys(METHODS, "nowhere"))  # type: ignore[attr-defined]
+    made: Callable[..., HttpResponseBase] = view.as_view(dict.fromkeys(METHODS, "initial"))  # type: ignore[attr-defined]
     return made
 
 
@@ -204,7 +215,7 @@ def check_framing(request: Request) -> None:
     if not said and request.META.get("HTTP_TRANSFER_ENCODING"):
         # WSGI hands us an empty body here; taking it for one would skip steps (security.md M13).
         raise errors.LengthMissing("a length is needed")
-    if said and not said.isdigit():
+    if said and not (said.isascii() and said.isdigit()):
         raise errors.Malformed("the length is no number")
     if said and int(said) > LARGEST_BODY:
         _drain(request)
@@ -231,15 +242,18 @@ def read_json(raw: bytes, *, content_type: str = "") -> Any:
     return value
 
 
+def read_query(request: Request) -> dict[str, str]:
+    """Read the query of an address: no name twice, no NUL and no half character. Raises Malformed."""
+    return _unambiguous([(name, value) for name, values in request.query_params.lists() for value in values])
+
+
 def read_form(raw: bytes) -> dict[str, str]:
-    """Read a form strictly: UTF-8, no field twice, no NUL. Raises Malformed."""
+    """Read a form strictly: ASCII with UTF-8 behind its escapes, no field twice, no NUL. Raises Malformed."""
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError as e:
         raise errors.Malformed("the form cannot be read") from e
-    if len({name for name, _ in pairs}) != len(pairs) or any("\0" in text for pair in pairs for text in pair):
-        raise errors.Malformed("a field is repeated or holds a NUL")
-    return dict(pairs)
+    return _unambiguous(pairs)
 
 
 def as_domain_error(exception: Exception) -> errors.DomainError | None:
@@ -248,10 +262,6 @@ def as_domain_error(exception: Exception) -> errors.DomainError | None:
         return exception
     if isinstance(exception, exceptions.ValidationError):
         return errors.Invalid("invalid", fields=_fields(exception.detail))
-    if isinstance(
-        exception, exceptions.Throttled
-    ):  # pragma: no cover  # no DRF throttle is used: they race (security.md M8)
-        return None
     for kinds, leaf in _LEAVES:
         if isinstance(exception, kinds):
             return leaf(str(exception)[:200])
@@ -333,12 +343,23 @@ def _constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, str]:
+    if len({name for name, _ in pairs}) != len(pairs) or any(_is_broken(text) for pair in pairs for text in pair):
+        raise errors.Malformed("a field is repeated, or holds a NUL or half a character")
+    return dict(pairs)
+
+
+def _is_broken(text: str) -> bool:
+    """Say whether a database would choke on a text (security.md M9 and M10)."""
+    return "\0" in text or any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _check_tree(value: Any) -> None:
     """Walk without recursion: what is being checked is, among other things, the depth."""
     left: list[tuple[Any, int]] = [(value, 1)]
     while left:
         one, depth = left.pop()
-        if isinstance(one, str) and ("\0" in one or any("\ud800" <= c <= "\udfff" for c in one)):
+        if isinstance(one, str) and _is_broken(one):
             raise errors.Malformed("a text holds a NUL or half a character")
         if isinstance(one, dict | list):
             if depth > DEEPEST:

@@ -144,7 +144,8 @@ def test_a_refusal_is_on_record_with_both_people_and_the_rule(cast):
     verdict_of(cast, "alice", "dave")
 
     row = AuditEvent.objects.get(event="login_as.refused")
-    assert (row.subject, row.rule, row.door, row.organization_name) == ("dave", "inactive", "test", "acme")
+    assert (row.actor, row.subject, row.rule, row.door) == ("alice", "dave", "inactive", "test")
+    assert row.organization_name == "acme"
 
 
 def test_a_start_is_on_record_with_both_people_reason_and_deadline(cast):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -32,7 +32,7 @@ class XAuthToken(BaseAuthentication):
         via = edge.way(request, door=DOOR)
         principal, claims = sessions.by_token(text, audience=AUDIENCE, via=via)
         sessions.touch(principal.session, at=clock.now())
-        request.claims = claims  # type: ignore[attr-defined]
+        cast(edge.Asked, request).claims = claims
         return None, principal
 
 

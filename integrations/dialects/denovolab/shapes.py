@@ -121,12 +121,13 @@ class UserOut(serializers.Serializer[dict[str, Any]]):
     agent = serializers.CharField(allow_null=True, default=None)
 
 
-# Weakest last: the first that is held names the person's part.
+# Strongest first: the first role that is held names the person's part.
 PARTS = (
     (Role.ADMIN, ("admin", 1, "Admin")),
     (Role.SUPERVISOR, ("viewer", 2, "Supervisor")),
     (Role.AGENT, ("agent", 0, "Agent")),
 )
+NO_PART = ("viewer", 2, "Viewer")
 _USER = UserOut()
 
 
@@ -134,7 +135,7 @@ def user(principal: Principal, claims: dict[str, Any]) -> dict[str, Any]:
     """Answer the User object of whoever a token stands for. Times are ISO 8601 in UTC; 1970 stands for never."""
     at = clock.now()
     person = sessions.person_of(principal)
-    type_, role_id, role_name = next(part for role, part in PARTS if role in principal.roles)
+    type_, role_id, role_name = next((part for role, part in PARTS if role in principal.roles), NO_PART)
     return _USER.to_representation(
         {
             "user_id": person.pk,
