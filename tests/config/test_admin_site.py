@@ -218,12 +218,14 @@ def test_search_costs_the_same_however_many_are_found(cast: Cast, django_assert_
 
 # --- the banner --------------------------------------------------------------------------------------------------------------
 def test_the_admin_shows_the_banner_while_one_works_as_somebody(cast: Cast) -> None:
-    by = cast.principal("alice", door="portal")
+    own = cast.session("alice", door="portal")
+    by = cast.principal_of(own.session)
     row = login_as.start(
         by=by, subject_id=cast.user("bob").pk, via=Via(door="portal"), reason="A look at <the> desk", mode="look"
     )
     acting = login_as.open_session(by=by, login_as=row, via=Via(door="portal-acting"))
-    client = browser_of(cast, "alice")
+    client = Client()
+    client.cookies[settings.PORTAL_COOKIE] = own.secret
     client.cookies[settings.ACTING_COOKIE] = acting.secret
 
     for where, status in (("/admin/", 200), ("/admin/nothing/here/", 404), ("/nowhere/", 404)):

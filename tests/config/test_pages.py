@@ -40,11 +40,13 @@ handler400, handler500 = "config.pages.bad_request", "config.pages.server_error"
 
 def acting_browser(cast: Cast) -> Client:
     """A browser in which alice works as bob, looking only; faults become pages, as they do for people."""
-    by = cast.principal("alice", door="portal")
+    own = cast.session("alice", door="portal")
+    by = cast.principal_of(own.session)
     row = login_as.start(
         by=by, subject_id=cast.user("bob").pk, via=Via(door="portal"), reason="A look at it", mode="look"
     )
     client = Client(raise_request_exception=False)
+    client.cookies[settings.PORTAL_COOKIE] = own.secret
     client.cookies[settings.ACTING_COOKIE] = login_as.open_session(
         by=by, login_as=row, via=Via(door="portal-acting")
     ).secret
