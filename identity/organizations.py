@@ -69,6 +69,15 @@ def find(*, name: str | None = None, pk: UUID | str | None = None) -> Organizati
     return organization
 
 
+def is_possible_id(pk: Any) -> bool:
+    """Say whether a text could be an organisation's id."""
+    try:
+        UUID(str(pk))
+    except ValueError:
+        return False
+    return True
+
+
 def membership(*, user: User, organization_id: Any) -> Membership | None:
     """Answer a person's membership in an organisation, or None."""
     return Membership.objects.filter(user=user, organization_id=organization_id).first()

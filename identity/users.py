@@ -75,12 +75,17 @@ def find(*, name: str) -> User | None:
     return User.objects.filter(email_key=key).first() if "@" in key else User.objects.filter(username_key=key).first()
 
 
+def is_possible_id(user_id: int | str) -> bool:
+    """Say whether a number could be a person's: ASCII digits that fit into the column."""
+    digits = str(user_id)
+    return digits.isascii() and digits.isdigit() and len(digits) < 19
+
+
 def get(*, user_id: int | str, organization_id: Any = None) -> User:
     """Answer a person by number, of one organisation if said. Raises NotFound."""
-    digits = str(user_id)
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+    if not is_possible_id(user_id):
         raise NotFound("no such person")
-    found = User.objects.filter(pk=int(digits))
+    found = User.objects.filter(pk=int(user_id))
     if organization_id is not None:
         found = found.filter(memberships__organization_id=organization_id)
     user = found.first()
@@ -267,6 +272,11 @@ def is_storable(text: str) -> bool:
 
 def _memberships(user: User) -> list[Membership]:
     return list(user.memberships.select_related("organization"))
+
+
+def require_manager(*, by: Principal, user: User) -> None:
+    """Go on only for whoever manages this person. Raises NotAllowed, NotAllowedWhileActing, NotFound."""
+    _may_manage(by, user)
 
 
 def _may_manage(by: Principal, user: User) -> None:
