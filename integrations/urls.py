@@ -19,6 +19,13 @@ def _urls_of(dialect: str) -> ModuleType | None:
 # The url modules of the dialects that are there, by name.
 MODULES: dict[str, ModuleType] = {name: found for name in DIALECTS if (found := _urls_of(name)) is not None}
 
+
+def addresses_of(dialect: str) -> list[URLPattern]:
+    """Answer a dialect's own addresses; none for one that is not written yet."""
+    module = MODULES.get(dialect)
+    return list(module.urlpatterns) if module else []
+
+
 urlpatterns: list[URLPattern] = [
     *(pattern for module in MODULES.values() for pattern in module.urlpatterns),
     *(pattern for module in MODULES.values() for pattern in module.rest),

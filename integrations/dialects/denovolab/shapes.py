@@ -121,6 +121,68 @@ class UserOut(serializers.Serializer[dict[str, Any]]):
     agent = serializers.CharField(allow_null=True, default=None)
 
 
+class Payload(serializers.Serializer[dict[str, Any]]):
+    """What a sign-in hands over."""
+
+    cdr_api_token_expiration = serializers.CharField(help_text="Seconds since 1970, as digits.")
+    user = UserOut()
+    token = serializers.CharField()
+    cdr_api_token = serializers.CharField()
+
+
+class AuthToken(serializers.Serializer[dict[str, Any]]):
+    """The answer of every operation that hands out a token."""
+
+    success = serializers.BooleanField(default=True)
+    payload = Payload()
+
+
+class UserInfo(serializers.Serializer[dict[str, Any]]):
+    """Whom a token stands for."""
+
+    success = serializers.BooleanField(default=True)
+    payload = UserOut()
+
+
+class Success(serializers.Serializer[dict[str, Any]]):
+    """It went well."""
+
+    success = serializers.BooleanField(default=True)
+
+
+class Reason(serializers.Serializer[dict[str, Any]]):
+    """Why a token, or an operation, was refused."""
+
+    message = serializers.CharField()
+    code = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class Refused(serializers.Serializer[dict[str, Any]]):
+    """A refused token or operation."""
+
+    error_type = serializers.ChoiceField(["unauthenticated_error", "operation_error"])
+    success = serializers.BooleanField(default=False)
+    error = Reason()
+
+
+class Incorrect(serializers.Serializer[dict[str, Any]]):
+    """A refused body: one object per field."""
+
+    error_type = serializers.ChoiceField(["validation_error"])
+    success = serializers.BooleanField(default=False)
+    errors = serializers.ListField(  # type: ignore[assignment]  # the wire's word is also a property of Serializer
+        child=serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    )
+
+
+class Missing(serializers.Serializer[dict[str, Any]]):
+    """It is not there."""
+
+    error_type = serializers.ChoiceField(["Object not found error"])
+    success = serializers.BooleanField(default=False)
+
+
 # Strongest first: the first role that is held names the person's part.
 PARTS = (
     (Role.ADMIN, ("admin", 1, "Admin")),
