@@ -35,4 +35,5 @@ def seal_audit() -> None:
 @shared_task(name="identity.tasks.purge")
 def purge() -> None:
     limits.purge()
+    outbox.purge()
     sessions.purge(before=clock.now() - KEPT)
