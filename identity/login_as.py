@@ -110,8 +110,7 @@ def move(*, by: Principal, organization_id: str, via: Via) -> Session:
     """
     with transaction.atomic():
         own = sessions.hold(by)
-        assert own.user is not None
-        organization = organizations.of_member(user=own.user, organization_id=organization_id)
+        organization = organizations.of_member(user_id=own.user_id, organization_id=organization_id)
         if own.login_as is not None and own.login_as.organization_id != organization.pk:
             _take_along(own, own.login_as, organization, by=by, via=via)
         _move(own, organization, by=by, via=via)

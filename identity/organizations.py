@@ -83,10 +83,11 @@ def membership(*, user: User, organization_id: Any) -> Membership | None:
     return Membership.objects.filter(user=user, organization_id=organization_id).first()
 
 
-def of_member(*, user: User, organization_id: UUID | str) -> Organization:
+def of_member(*, user_id: int | None, organization_id: UUID | str) -> Organization:
     """Answer an open organisation that a person belongs to. Raises NotFound."""
     organization = find(pk=organization_id)
-    if organization.is_suspended or membership(user=user, organization_id=organization.pk) is None:
+    is_member = Membership.objects.filter(user_id=user_id, organization=organization).exists()
+    if organization.is_suspended or not is_member:
         raise NotFound("no such organisation")
     return organization
 

@@ -38,7 +38,7 @@ def request(
     """
     at = clock.now()
     organization = user.default_organization if user else None
-    check_request(page=page, template=template, organization=organization)
+    check_request(page=page, template=template)
     if user is None or not user.may_sign_in(at=at) or organization is None or organization.is_suspended:
         return False
     if page and not is_allowed_page(page, organization):
@@ -72,23 +72,46 @@ def request(
     return True
 
 
+def request_for(
+    *,
+    via: Via,
+    user_id: str = "",
+    email: str = "",
+    phone: str = "",
+    mobile: str = "",
+    page: str = "",
+    template: str = "",
+    locale: str = "",
+) -> bool:
+    """Send a link to whoever all of this is true of; what is empty is not asked (dialects.md 1.2, row 10).
+
+    A number or address that fits nobody, and a telephone number that is not the person's, send nothing, and the answer is the
+    same (clarifications 48). Raises Invalid naming `template` or `page`.
+    """
+    user = _found(user_id, email)
+    if user is not None and not all(
+        _is_number(sent, kept) for sent, kept in ((phone, user.phone), (mobile, user.mobile))
+    ):
+        user = None
+    return request(via=via, user=user, page=page, template=template or TEMPLATES[0], locale=locale)
+
+
 def pause_key(user: User) -> str:
     """Answer the counter that keeps a person's mailbox from being flooded."""
     return limits.key_for("reset", user.pk)
 
 
-def check_request(*, page: str, template: str, organization: Organization | None) -> None:
+def check_request(*, page: str, template: str) -> None:
     """Go on only with a template and a page that somebody may ask for. Raises Invalid.
 
-    Without a person there is no organisation to ask; then any organisation's base will do, so that the answer is the same.
+    Any organisation's page will do here: asking the person's own would tell strangers who exists, and where. A person of
+    another organisation than the page's just gets no message.
     """
     if template not in TEMPLATES:
         raise Invalid("template", fields={"template": [_("There is no such template.")]})
     if page:
-        candidates = (
-            [organization] if organization else list(Organization.objects.filter(suspended_at=None).only("link_bases"))
-        )
-        if not any(is_allowed_page(page, one) for one in candidates):
+        organizations = Organization.objects.filter(suspended_at=None).only("link_bases")
+        if not any(is_allowed_page(page, one) for one in organizations):
             raise Invalid("page", fields={"page": [_("This page is not on the organisation's list.")]})
 
 
@@ -148,6 +171,24 @@ def confirm(
         )  # fmt: skip
         users.set_password(by=himself, user=reset.user, clear=clear, password_sha256=password_sha256, is_reset=True)
     return reset.user
+
+
+def _found(user_id: str, email: str) -> User | None:
+    by_address = users.find(name=email) if "@" in email else None
+    if not user_id:
+        return by_address
+    by_number = User.objects.filter(pk=int(user_id)).first() if users.is_possible_id(user_id) else None
+    return None if email and by_address != by_number else by_number
+
+
+def _is_number(sent: str, kept: str) -> bool:
+    """Compare telephone numbers by their digits; a leading 00 is a plus."""
+    return not sent or (bool(kept) and _dialled(sent) == _dialled(kept))
+
+
+def _dialled(number: str) -> str:
+    bare = "".join(c for c in number if c in "+0123456789")
+    return f"+{bare[2:]}" if bare.startswith("00") else bare
 
 
 def _find(token: str) -> PasswordReset | None:
