@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
+from kombu import Connection
 
 
 @never_cache
@@ -43,11 +44,15 @@ def migrations_applied() -> bool:
 
 
 def broker_answers() -> bool:
-    """Whether a task could be handed over now: one attempt, bounded by the time-outs of the settings."""
     with current_app.connection_for_write() as broker:
-        transport = broker.transport
-        try:
-            transport.close_connection(transport.establish_connection())
-        except (OSError, *transport.connection_errors, *transport.channel_errors):
-            return False
+        return answers(broker)
+
+
+def answers(broker: Connection) -> bool:
+    """Whether a task could be handed over now: one attempt, bounded by the time-outs of the settings."""
+    transport = broker.transport
+    try:
+        transport.close_connection(transport.establish_connection())
+    except (OSError, *transport.connection_errors, *transport.channel_errors):
+        return False
     return True

@@ -6,11 +6,9 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from celery import current_app
@@ -115,14 +113,15 @@ class Portal(Running):
 
 
 @pytest.fixture
-def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[[], Running]]:
-    """A function that starts a Celery worker and comes back when it takes tasks."""
+def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """A function that starts a Celery worker, with more options and environment names, and comes back when it works."""
     current_app.control.purge()  # a real broker still holds what earlier tests left
     running: list[Running] = []
 
-    def start() -> Running:
+    def start(*options: str, **more: str) -> Running:
         log = tmp_path / f"worker-{len(running)}.log"
-        running.append(Running((*WORKER, "--hostname", f"test-{os.getpid()}-{len(running)}@%h"), log))
+        name = f"test-{os.getpid()}-{len(running)}@%h"
+        running.append(Running((*WORKER, "--hostname", name, *options), log, **more))
         running[-1].wait_until(lambda: " ready." in log.read_text())
         return running[-1]
 
@@ -132,7 +131,7 @@ def start_worker(transactional_db: None, tmp_path: Path) -> Iterator[Callable[[]
 
 
 @pytest.fixture
-def worker(start_worker: Callable[[], Running]) -> Running:
+def worker(start_worker: Callable[..., Running]) -> Running:
     """A Celery worker that takes tasks."""
     return start_worker()
 

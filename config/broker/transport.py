@@ -98,8 +98,10 @@ class Transport(virtual.Transport):
     connection_errors = (*virtual.Transport.connection_errors, OperationalError, InterfaceError)
 
     def establish_connection(self) -> virtual.Transport:
-        # After an error Celery connects again: the thread's database connection must be a new one then, too.
-        connection.close_if_unusable_or_obsolete()
+        # After an error Celery connects again: the thread's database connection must be a new one then, too. Inside a
+        # transaction somebody else is in the middle of his work, and publishing must not take the floor away.
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
         return super().establish_connection()
 
     def driver_version(self) -> str:

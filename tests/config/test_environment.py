@@ -49,13 +49,13 @@ def test_a_number_above_its_cut_is_cut() -> None:
 
 @pytest.mark.parametrize("value", ["abc", "1.5", "-1", "0", "70000", "١٢", "1e3", "--1"])
 def test_a_senseless_number_is_refused_by_name(value: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="^PORT must be"):
+    with pytest.raises(ImproperlyConfigured, match=r"^PORT must be"):
         Environment({"PORT": value}).integer("PORT", 8000, "", most=65535)
 
 
 @pytest.mark.parametrize("value", ["60", "60/", "/min", "60/fortnight", "0/min", "-5/min", "many/min", "6.5/min"])
 def test_a_senseless_rate_is_refused_by_name(value: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="^THROTTLE must look like 60/min"):
+    with pytest.raises(ImproperlyConfigured, match=r"^THROTTLE must look like 60/min"):
         Environment({"THROTTLE": value}).rate("THROTTLE", "1/min", "")
 
 
@@ -72,7 +72,7 @@ def test_a_senseless_rate_is_refused_by_name(value: str) -> None:
     ],
 )
 def test_a_senseless_url_is_refused_by_name(value: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="^PUBLIC_URL "):
+    with pytest.raises(ImproperlyConfigured, match=r"^PUBLIC_URL "):
         Environment({"PUBLIC_URL": value}).url("PUBLIC_URL", "", "", schemes=("http", "https"))
 
 
