@@ -218,7 +218,7 @@ def check_framing(request: Request) -> None:
     if said and not (said.isascii() and said.isdigit()):
         raise errors.Malformed("the length is no number")
     if said and int(said) > LARGEST_BODY:
-        _drain(request)
+        _drain(request, int(said))
         raise errors.TooLarge("the body is too large")
 
 
@@ -302,12 +302,9 @@ def _sentences(said: Any) -> list[str]:
     return [said]
 
 
-def _drain(request: Request) -> None:
-    stream, left = request._request.META.get("wsgi.input"), LARGEST_DRAINED
-    while stream is not None and left > 0:
-        chunk = stream.read(CHUNK)
-        if not chunk:
-            return
+def _drain(request: Request, said: int) -> None:
+    stream, left = request._request.META["wsgi.input"], min(said, LARGEST_DRAINED)
+    while left > 0 and (chunk := stream.read(min(CHUNK, left))):
         left -= len(chunk)
 
 
