@@ -12,7 +12,7 @@ from django.core.checks import Error, register
 from django.urls import URLPattern
 
 from identity.errors import DomainError
-from integrations import urls
+from integrations import edge, urls
 
 VARIABLE = re.compile(r"<[^>]*>")
 
@@ -44,7 +44,9 @@ def unworded(table: Iterable[type[DomainError]]) -> Iterator[type[DomainError]]:
 def _claims() -> Iterator[tuple[str, str, str]]:
     for dialect, module in urls.MODULES.items():
         for pattern in module.urlpatterns:
-            yield from ((dialect, method, _address(pattern)) for method in pattern.callback.actions)
+            # A page of a dialect, which is no ViewSet, answers every method.
+            methods = getattr(pattern.callback, "actions", edge.METHODS)
+            yield from ((dialect, method, _address(pattern)) for method in methods)
 
 
 def _address(pattern: URLPattern) -> str:
