@@ -119,6 +119,16 @@ def find(*, client_id: str, organization_id: Any) -> Client:
     return client
 
 
+def by_id(*, client_id: str) -> Client:
+    """Answer a live client of an organisation that is not suspended, whoever asks. Raises NotFound."""
+    found = Client.objects.select_related("organization").filter(pk=client_id, deleted_at=None)
+    # A NUL cannot even be asked for: PostgreSQL refuses the question.
+    client = None if "\0" in client_id else found.exclude(organization=None).first()
+    if client is None or (client.organization and client.organization.is_suspended):
+        raise NotFound("no such client")
+    return client
+
+
 def of_organization(organization_id: Any) -> QuerySet[Client]:
     """Answer the live clients of an organisation, oldest first."""
     return (

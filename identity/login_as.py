@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from identity import audit, clock, organizations, outbox, policy, sessions, users
 from identity.errors import Invalid, LoginAsActorRefused, LoginAsRefused, NotFound
-from identity.models import LoginAs, Membership, Organization, Session, User
+from identity.models import Client, LoginAs, Membership, Organization, Session, User
 from identity.principal import Kind, Principal, Via
 from identity.sessions import Opened
 
@@ -117,12 +117,17 @@ def move(*, by: Principal, organization_id: str, via: Via) -> Session:
     return own
 
 
-def open_session(*, by: Principal, login_as: LoginAs, via: Via, secret_prefix: str = "") -> Opened:
-    """Open the session in which a login-as runs, when it does not run in the caller's own. It ends at the deadline."""
+def open_session(
+    *, by: Principal, login_as: LoginAs, via: Via, secret_prefix: str = "", client: Client | None = None
+) -> Opened:
+    """Open the session in which a login-as runs, when it does not run in the caller's own. It ends at the deadline.
+
+    `client` is the one that asked for it, if any: the session ends with it.
+    """
     own: Session = by.session
     return sessions.open_(
         via=via, lifetime=lifetime(), expires_at=login_as.deadline_at, user=own.user, organization=login_as.organization,
-        login_as=login_as, passed_second_factor_at=own.second_factor_at, secret_prefix=secret_prefix,
+        login_as=login_as, passed_second_factor_at=own.second_factor_at, secret_prefix=secret_prefix, client=client,
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from django.db import transaction
 
@@ -58,6 +57,20 @@ def rotate(*, secret: str, client_id: str | None, via: Via) -> Rotated:
     raise CredentialRevoked("the refresh token was used before")
 
 
+def revoke(*, session: Session, via: Via) -> None:
+    """End what stands behind a token, access and refresh alike (RFC 7009, 2.1); a login-as ends with its token."""
+    with transaction.atomic():
+        if session.login_as_id is not None:
+            was_open = sessions.end_login_as(session.login_as_id, at=clock.now(), reason="revoked")
+        else:
+            was_open = sessions.close(session.pk, reason="revoked", via=via)
+        if was_open:
+            subject = session.user or session.holder or session.client_id
+            audit.record(
+                "token.revoked", via=via, subject=subject, organization=session.organization, session=str(session.pk)
+            )
+
+
 def session_of(secret: str) -> Session:
     """Answer the session of a refresh token that may still be used. Raises CredentialInvalid, Expired, Revoked."""
     row = _find(secret)
@@ -68,12 +81,6 @@ def session_of(secret: str) -> Session:
     if row.expires_at <= clock.now():
         raise CredentialExpired("the refresh token is over")
     return row.session
-
-
-def family_of(secret: str) -> UUID | None:
-    """Answer the session that a refresh token belongs to, used or not, or None; for its revocation (RFC 7009, 2.1)."""
-    row = _find(secret)
-    return row.session_id if row else None
 
 
 def _find(secret: str) -> RefreshToken | None:

@@ -40,7 +40,9 @@ def login(request: PortalRequest) -> HttpResponse:
     if request.method == "POST":
         return _signed_in(request)
     target = request.GET.get("next", "")
-    if request.own and (request.own.passed_second_factor or not request.own.has_second_factor):
+    # `again`: a client wants a fresh proof of who sits here (OpenID Connect Core, 3.1.2.1), so being signed in is not enough.
+    is_done = request.own and (request.own.passed_second_factor or not request.own.has_second_factor)
+    if request.own and is_done and "again" not in request.GET:
         return HttpResponseRedirect(own_path(target, otherwise=_home_of(request.own)))
     form = SignIn(initial={"next": target})
     if request.own:

@@ -19,6 +19,10 @@ class TargetUnknown(errors.NotFound):
     """The person to be worked as does not exist here (RFC 8693, 2.2.2)."""
 
 
+class PublicClient(errors.Unauthenticated):
+    """A client without a secret asks where a confidential one is needed (RFC 7662, 2.1)."""
+
+
 class TokenInvalid(errors.Unauthenticated):
     """A bearer token is missing or does not hold (RFC 6750, 3.1)."""
 

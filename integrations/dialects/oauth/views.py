@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import tokens
+from identity import refresh, sessions, tokens
+from identity.errors import Unauthenticated
+from identity.principal import Kind, Principal
 from integrations import edge
-from integrations.dialects.oauth import credentials, errors, grants
+from integrations.dialects.oauth import credentials, errors, grants, shapes
 
 # Long enough to spare us, short enough for a key that had to be dropped.
 CACHED = "public, max-age=300"
@@ -20,25 +25,71 @@ class OAuthViewSet(edge.DialectViewSet):
     door = credentials.DOOR
     parser_classes = [edge.StrictForm]
 
+    @staticmethod
+    def form(request: Request) -> Mapping[str, str]:
+        """Answer the parameters of the body."""
+        return cast(Mapping[str, str], request.data)
+
 
 class Token(OAuthViewSet):
-    """The token endpoint (RFC 6749, 3.2)."""
+    """What becomes of tokens: issued, looked at, ended (RFC 6749, 3.2; RFC 7662; RFC 7009)."""
 
-    open_to_strangers = ("issue",)
+    open_to_strangers = ("issue", "introspect", "revoke")
 
     def issue(self, request: Request) -> Response:
-        caller = credentials.caller_of(request, request.data)
-        grants.require(request.data, "grant_type")
-        grant = grants.GRANTS.get(request.data["grant_type"])
+        form = self.form(request)
+        caller = credentials.caller_of(request, form)
+        grants.require(form, "grant_type")
+        grant = grants.GRANTS.get(form["grant_type"])
         if grant is None:
             raise errors.UnsupportedGrant("grant_type")
-        return Response(grant(caller, request.data), headers={"Pragma": "no-cache"})
+        return Response(grant(caller, form), headers={"Pragma": "no-cache"})
+
+    def introspect(self, request: Request) -> Response:
+        form = self.form(request)
+        caller = credentials.caller_of(request, form)
+        if caller.client is None:
+            raise errors.PublicClient("customer")
+        grants.require(form, "token")
+        return Response(grants.introspect(caller, form["token"]))
+
+    def revoke(self, request: Request) -> Response:
+        form = self.form(request)
+        caller = credentials.caller_of(request, form)
+        grants.require(form, "token")
+        grants.revoke(caller, form["token"])
+        return Response()
+
+
+class UserInfo(OAuthViewSet):
+    """Whom an access token stands for (OpenID Connect Core, 5.3)."""
+
+    authentication_classes = [credentials.Bearer]
+
+    def prove(self, request: Request) -> Principal | None:
+        try:
+            principal = super().prove(request)
+        except Unauthenticated as e:
+            raise errors.TokenInvalid("no token that holds") from e
+        if principal is not None and principal.kind is not Kind.PERSON:
+            raise errors.TokenInvalid("no person stands behind this token")
+        return principal
+
+    def me(self, request: Request) -> Response:
+        principal = cast(Principal, request.auth)
+        return Response(shapes.userinfo(sessions.person_of(principal), scope=shapes.scope_of(principal.session)))
 
 
 class Metadata(OAuthViewSet):
-    """What a client finds out by itself."""
+    """What a client finds out by itself (RFC 8414; OpenID Connect Discovery; RFC 7517)."""
 
-    open_to_strangers = ("keys",)
+    open_to_strangers = ("server", "openid", "keys")
+
+    def server(self, request: Request) -> Response:
+        return Response(shapes.metadata(), headers={"Cache-Control": CACHED})
+
+    def openid(self, request: Request) -> Response:
+        return Response(shapes.openid_metadata(), headers={"Cache-Control": CACHED})
 
     def keys(self, request: Request) -> Response:
         return Response(tokens.jwks(), headers={"Cache-Control": CACHED})
