@@ -1,0 +1,1 @@
+"""How dates and times are written, per language: the same in all, for they are compared and never misread."""
