@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
 from identity import clock, crypto
@@ -80,19 +80,27 @@ def refused(
 
 
 def seal() -> int:
-    """Seal settled rows in order into the chain; answers how many rows. One sealer at a time wins, the others do nothing."""
+    """Seal settled rows in order into the chain; answers how many rows. Of several sealers at once, one goes on."""
     before = clock.now() - SETTLING
     sealed = 0
-    while True:
-        with transaction.atomic():
-            rows = list(AuditEvent.objects.filter(seal=None, at__lt=before).order_by("id")[:BATCH])
-            if not rows:
-                return sealed
-            last = AuditSeal.objects.order_by("-pk").first()
-            # `previous` is unique: a second sealer that chained onto the same link is refused by the database.
-            link = AuditSeal.objects.create(previous=last, digest=_chain(last, rows), rows=len(rows))
-            AuditEvent.objects.filter(pk__in=[row.pk for row in rows], seal=None).update(seal=link)
+    while rows := list(AuditEvent.objects.filter(seal=None, at__lt=before).order_by("id")[:BATCH]):
+        if not _seal(rows):
+            break
         sealed += len(rows)
+    return sealed
+
+
+def _seal(rows: list[AuditEvent]) -> bool:
+    """Add one link over these rows, unless another sealer took the place in the chain, or any of the rows, first."""
+    try:
+        with transaction.atomic():
+            last = AuditSeal.objects.order_by("-pk").first()
+            link = AuditSeal.objects.create(previous=last, digest=_chain(last, rows), rows=len(rows))
+            mine = AuditEvent.objects.filter(pk__in=[row.pk for row in rows], seal=None).update(seal=link)
+            transaction.set_rollback(mine != len(rows))
+            return mine == len(rows)
+    except IntegrityError:
+        return False
 
 
 def verify() -> list[str]:
