@@ -280,6 +280,7 @@ class SigningKeyAdmin(OfOneOrganization[SigningKey]):
     """The keys that sign tokens, for operators: turn over, or drop in an emergency."""
 
     reads = Permission.ALL_ORGANIZATIONS
+    organization_field = ""  # they are the house's own
     deeds = (
         Deed(
             "rotate", gettext_lazy("Turn the keys over"), Permission.ALL_ORGANIZATIONS, _rotate,

@@ -95,7 +95,8 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
         rows: QuerySet[Row] = super().get_queryset(request)
         if sees_all(request):
             return rows
-        return rows.filter(**{self.organization_field: asker(request).organization_id})
+        own = asker(request).organization_id
+        return rows.filter(**{self.organization_field: own}) if self.organization_field else rows.none()
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
