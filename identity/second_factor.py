@@ -97,9 +97,11 @@ def remove(*, by: Principal, user: User) -> None:
 
 @transaction.atomic
 def new_backup_codes(*, by: Principal, user: User) -> list[str]:
-    """Replace the backup codes; answers them, told once."""
+    """Replace the backup codes; answers them, told once. Raises NotAllowed for people without a factor."""
     policy.forbid_while_acting(by)
     _own_or_console(by, user)
+    if not TotpDevice.objects.filter(user=user, confirmed=True).exists():
+        raise NotAllowed("no second factor is enrolled")
     audit.record("factor.backup_codes", by=by, subject=user, organization=user.default_organization)
     return _make_backup_codes(user)
 

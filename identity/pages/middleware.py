@@ -117,7 +117,7 @@ def _acting(request: PortalRequest) -> Principal | None:
     """The person worked as. The acting cookie alone opens nothing: it serves beside the own cookie that it was made for."""
     principal = _proven(request, cookies.ACTING, ACTING_DOOR)
     if principal is None or principal.acting is None:
-        if cookies.ACTING in request.COOKIES and request.own:
+        if request.COOKIES.get(cookies.ACTING) and request.own:
             words = _("Working as somebody else is over. You are yourself again.")
             messages.warning(request, words, fail_silently=True)
         return None

@@ -42,7 +42,7 @@ def choose(request: PortalRequest) -> HttpResponse:
     """Set the new password; one that is refused keeps the link alive (clarifications 17)."""
     token = request.COOKIES.get(cookies.RESET, "")
     form = NewPassword(request.POST or None)
-    if not password_resets.is_usable(token):
+    if request.method != "POST" and not password_resets.is_usable(token):
         return _useless(request)
     if form.is_valid():
         try:
