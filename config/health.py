@@ -51,8 +51,9 @@ def broker_answers() -> bool:
 def answers(broker: Connection) -> bool:
     """Whether a task could be handed over now: one attempt, bounded by the time-outs of the settings."""
     transport = broker.transport
+    refusals: tuple[type[BaseException], ...] = (OSError, *transport.connection_errors, *transport.channel_errors)
     try:
         transport.close_connection(transport.establish_connection())
-    except (OSError, *transport.connection_errors, *transport.channel_errors):
+    except refusals:
         return False
     return True

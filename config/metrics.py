@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from config.broker import leases
+from config.middleware import PortalRequest
 
 REQUESTS = Counter("http_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("http_request_seconds", "How long requests took.", ["method", "route"])
@@ -56,14 +57,14 @@ class BrokerQueues:
 
 
 @never_cache
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: PortalRequest) -> HttpResponse:
     """The text that Prometheus scrapes; in production for loopback and for who brings METRICS_TOKEN."""
     if not may_read(request):
         return HttpResponseForbidden()
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types
     text = generate_latest(registry)
     if settings.IS_EMBEDDED:
         queues = CollectorRegistry()
@@ -72,7 +73,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def may_read(request: HttpRequest) -> bool:
+def may_read(request: PortalRequest) -> bool:
     """Everybody on a laptop; in production loopback or the bearer of the token."""
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
     return (

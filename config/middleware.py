@@ -16,11 +16,20 @@ from django.utils.encoding import repercent_broken_unicode
 
 from config.logging import request_id, route
 
-Answer = Callable[[HttpRequest], HttpResponseBase]
+Answer = Callable[[Any], HttpResponseBase]
 
 SENSIBLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 NOWHERE = "0.0.0.0"  # noqa: S104 - the peer of a Unix socket, nothing binds to it
 MATRIX_PREFIXES = ("session", "authenticate", "password")
+
+
+class PortalRequest(HttpRequest):
+    """A request as the rooms behind these find it; `client_address` is an IP address in its canonical spelling."""
+
+    id: str
+    client_address: str
+    matrix: dict[str, list[str]]
+    environ: dict[str, Any]
 
 
 class RequestId:
@@ -32,7 +41,7 @@ class RequestId:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: PortalRequest) -> HttpResponseBase:
         sent = request.headers.get("X-Request-ID", "")
         request.id = sent if settings.TRUSTED_PROXIES and SENSIBLE_ID.fullmatch(sent) else uuid.uuid4().hex
         tokens = request_id.set(request.id), route.set("")
@@ -60,7 +69,7 @@ class ClientAddress:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: PortalRequest) -> HttpResponseBase:
         peer = as_address(request.META.get("REMOTE_ADDR", "")) or NOWHERE
         proxies = settings.TRUSTED_PROXIES
         request.client_address = (proxies and as_address(written_by(request, "X-Forwarded-For", proxies))) or peer
@@ -102,7 +111,7 @@ class MatrixParameters:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: PortalRequest) -> HttpResponseBase:
         request.matrix = {}
         target = raw_path(request)
         if unquote(target.lstrip("/").partition("/")[0].partition(";")[0]) in MATRIX_PREFIXES:
@@ -118,9 +127,9 @@ class MatrixParameters:
         return self.get_response(request)
 
 
-def raw_path(request: HttpRequest) -> str:
+def raw_path(request: PortalRequest) -> str:
     """The path as it stood on the request line; quoted again from the decoded one where the server does not tell."""
-    target: str = request.environ.get("RAW_URI", "") if hasattr(request, "environ") else ""
+    target: str = request.environ.get("RAW_URI", "")
     if not target:
         return quote(request.path_info, safe="/;=,:@!$&'()*+~")
     if not target.startswith("/"):  # absolute form: http://host/path

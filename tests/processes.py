@@ -42,7 +42,7 @@ def database_url() -> str:
 class Running:
     """A child process with its log; it leads a process group, so that nothing of it outlives the test."""
 
-    def __init__(self, command: tuple[str, ...], log: Path, *, fds: tuple[int, ...] = (), **more: str) -> None:
+    def __init__(self, command: tuple[str, ...], log: Path, fds: tuple[int, ...] = (), /, **more: str) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -93,7 +93,7 @@ class Portal(Running):
                 "SWITCHBOARD_SOCKET": f"fd://{bound.fileno()}",
                 **more,
             }
-            super().__init__(WEB, log, fds=(bound.fileno(),), **given)
+            super().__init__(WEB, log, (bound.fileno(),), **given)
             self.wait_until(self.answers)
 
     def answers(self) -> bool:

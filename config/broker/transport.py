@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from queue import Empty
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, connection
 from kombu.transport import virtual
@@ -40,7 +40,7 @@ class Deliveries(virtual.QoS):
         if monotonic() - self.renewed_at < RENEW_EVERY:
             return
         self.renewed_at = monotonic()
-        if held := set(self._delivered) - set(self._dirty):
+        if held := set(self._delivered or ()) - set(self._dirty or ()):
             leases.keep(tags=held)
 
 
@@ -75,11 +75,11 @@ class Channel(virtual.Channel):
         return row.queue, payload
 
     def drain_events(self, timeout: float | None = None, callback: Callable[..., None] | None = None) -> Any:
-        self.qos.renew()
+        cast(Deliveries, self.qos).renew()
         return super().drain_events(timeout=timeout, callback=callback)
 
     def _restore(self, message: virtual.Message) -> None:
-        leases.give_back(tag=message.delivery_tag, is_blameless=True)
+        leases.give_back(tag=str(message.delivery_tag), is_blameless=True)
 
     def _size(self, queue: str) -> int:
         return leases.waiting(queue=queue)
@@ -97,12 +97,13 @@ class Transport(virtual.Transport):
     driver_name = "embedded"
     connection_errors = (*virtual.Transport.connection_errors, OperationalError, InterfaceError)
 
-    def establish_connection(self) -> virtual.Transport:
+    def establish_connection(self) -> Transport:
         # After an error Celery connects again: the thread's database connection must be a new one then, too. Inside a
         # transaction somebody else is in the middle of his work, and publishing must not take the floor away.
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
-        return super().establish_connection()
+        super().establish_connection()
+        return self
 
     def driver_version(self) -> str:
         return "1"

@@ -45,9 +45,9 @@ def test_a_database_that_does_not_answer_is_not_ready(
     def gone() -> None:
         raise DatabaseError("the database is gone")
 
-    monkeypatch.setattr(connection, "cursor", gone)
-
-    answer = client.get("/readyz")
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", gone)
+        answer = client.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.json() == {"status": "not ready", "checks": {"database": False, "migrations": False, "broker": True}}

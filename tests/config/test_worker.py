@@ -27,7 +27,8 @@ def notes(folder: Path) -> dict[str, list[str]]:
 def publish(*arguments: Any) -> None:
     """Hands a note over to the embedded broker, whatever broker the suite runs with."""
     with Connection(EMBEDDED) as connection:
-        deeds.note.apply_async(arguments, connection=connection)
+        note: Any = deeds.note  # the types of Celery do not know `connection`
+        note.apply_async(arguments, connection=connection)
 
 
 def embedded_worker(start_worker: Callable[..., Running]) -> Running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gettext
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -39,7 +40,7 @@ class Command(BaseCommand):
 
 def found(kept: Path, fresh: Path) -> list[str]:
     """What is wrong with one language: `kept` is the catalogue in the repository, `fresh` the one collected just now."""
-    checks = {
+    checks: dict[str, Sequence[object]] = {
         "texts without a translation": selected(fresh / CATALOGUE, "--untranslated"),
         "doubtful translations": selected(fresh / CATALOGUE, "--only-fuzzy"),
         "translations that are not compiled": sorted(compiled(kept / CATALOGUE) - catalogue(kept / CATALOGUE)),
