@@ -5,7 +5,6 @@ from __future__ import annotations
 import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email.policy import SMTP as WIRE
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
@@ -32,7 +31,7 @@ class SmtpGateway:
         DeliveryUnknown when the connection was lost before the server said that it has the message.
         """
         message = _mail(letter)
-        content = message.message().as_bytes(policy=WIRE)
+        content = message.message().as_bytes(linesep="\r\n")
         with _connected() as smtp:
             _envelope(smtp, message)
             try:
@@ -99,6 +98,7 @@ def _backend() -> EmailBackend:
 def _envelope(smtp: smtplib.SMTP, message: EmailMultiAlternatives) -> None:
     """Say from whom and to whom. Nothing was handed over yet, so that a lost connection is plainly a failure."""
     try:
+        smtp.ehlo_or_helo_if_needed()
         steps = (smtp.mail(message.from_email), smtp.rcpt(message.to[0]))
     except (OSError, smtplib.SMTPException) as lost:
         raise DeliveryFailed(f"the connection was lost: {type(lost).__name__}") from lost
