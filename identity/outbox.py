@@ -152,7 +152,9 @@ def drain(*, limit: int = 200) -> int:
     """
     at = clock.now()
     _expire_leases()
-    doubtful = OutboxMessage.objects.filter(state=State.UNKNOWN, next_at__lte=at).select_related("organization")
+    doubtful = OutboxMessage.objects.filter(state=State.UNKNOWN, next_at__lte=clock.now()).select_related(
+        "organization"
+    )
     for message in list(doubtful.order_by("next_at")[:limit]):
         settle(message)
     due = OutboxMessage.objects.filter(state=State.PENDING, next_at__lte=clock.now())
