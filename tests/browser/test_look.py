@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it brings no types
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.cast import Cast
 from tests.processes import Portal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+NARROW = ViewportSize(width=360, height=740)
+WIDE = ViewportSize(width=1280, height=800)
 PAGES = ("/desk/", "/account/", "/admin/", "/admin/identity/user/", "/admin/agents/agent/", "/admin/search/?q=bob")
 
 
@@ -49,7 +52,7 @@ def test_the_choice_between_light_and_dark_holds_on_every_page(page: Page, live_
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
 def test_no_page_is_wider_than_the_screen_or_unreadable(
-    chromium: Browser, live_portal: Portal, cast: Cast, scheme: str, size: dict[str, int]
+    chromium: Browser, live_portal: Portal, cast: Cast, scheme: Literal["light", "dark"], size: ViewportSize
 ) -> None:
     # The checker is a script of its own: the policy, proven by every other test, would keep it out.
     context = chromium.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)

@@ -20,7 +20,7 @@ from identity.principal import Role, Via
 from tests.cast import Cast
 
 
-class OpenModelAdmin(ModelAdmin):
+class OpenModelAdmin(ModelAdmin):  # type: ignore[type-arg]  # Django does not know the argument at run time
     """A page for everybody whom the site lets in: who may see which model is not this test's subject."""
 
     def has_module_permission(self, request: Any) -> bool:
