@@ -118,9 +118,7 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
 
         Django allows any column of the model in the address: `?password__startswith=` would tell a hash letter by letter.
         """
-        declared = [
-            one if isinstance(one, str) else one[0] for one in self.get_list_filter(request) if _names_field(one)
-        ]
+        declared = [_parameter(one) for one in self.get_list_filter(request)]
         return any(lookup == name or lookup.startswith(f"{name}__") for name in declared)
 
     def get_list_display(self, request: HttpRequest) -> Any:
@@ -284,5 +282,8 @@ def none_yet() -> Promise:
     return gettext_lazy("never")
 
 
-def _names_field(declared: Any) -> bool:
-    return isinstance(declared, str) or (isinstance(declared, (tuple, list)) and isinstance(declared[0], str))
+def _parameter(declared: Any) -> str:
+    """Answer what a filter of a list is called in the address: by its own word, or by the column that it is about."""
+    if isinstance(declared, str):
+        return declared
+    return str(declared[0] if isinstance(declared, tuple) else declared.parameter_name)
