@@ -1,6 +1,6 @@
 # `make` or `make help` lists what can be done here. Nothing but Python 3.11 or newer and a package registry is needed.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-services lint check bench messages lock chromium clean
+.PHONY: help run test test-services lint check matrix bench messages lock chromium clean
 SHELL := /bin/sh
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,13 +38,16 @@ lint: $(DEVELOPMENT) ## check format, style, types, import contracts, system che
 	@$(DEFAULTS) DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py makemigrations --check --dry-run
 	@$(DEFAULTS) $(BIN)/python -m config.settings_page --check
 	@$(DEFAULTS) DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py check_translations
-	@exec $(DEFAULTS) $(BIN)/mypy .
+	@exec $(DEFAULTS) $(BIN)/mypy
 
 check: lint chromium ## what a change must pass: lint, then the suite with branch coverage
 	@exec $(DEFAULTS) COVERAGE_FILE=.venv/.cache/coverage $(PYTEST) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(RUNTIME) ## measure requests per second and CPU milliseconds of the hot paths
 	@exec $(DEFAULTS) $(BIN)/python bench/hot_path.py $(ARGS)
+
+matrix: $(DEVELOPMENT) ## print which test holds the wire to which section of the contract
+	@exec $(DEFAULTS) $(BIN)/python -m tests.matrix
 
 messages: $(DEVELOPMENT) ## collect the texts to translate and compile the translations (needs gettext)
 	@$(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file --ignore .venv --ignore tests
@@ -69,12 +72,12 @@ clean: ## remove the environment and every __pycache__; var/ is yours and stays
 
 $(RUNTIME): | .venv/bin/python
 	@echo 'installing the requirements into .venv' >&2
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	@$(BIN)/python -m pip install -qq --require-hashes --requirement requirements.txt
 	@rm -f .venv/.runtime-*; touch $@
 
 $(DEVELOPMENT): | .venv/bin/python
 	@echo 'installing the development requirements into .venv' >&2
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --require-hashes --requirement requirements-dev.txt
 	@rm -f .venv/.runtime-* .venv/.development-*; touch $(RUNTIME) $@
 
 chromium: $(DEVELOPMENT) # the browser tests find one, or install it where they may

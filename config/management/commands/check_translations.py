@@ -25,7 +25,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         (home,) = settings.LOCALE_PATHS
-        languages = sorted(folder.name for folder in home.iterdir() if (folder / CATALOGUE).exists())
+        languages = sorted(po.parent.parent.name for po in home.glob(f"*/{CATALOGUE}"))
+        if not languages:
+            raise CommandError(f"{home} holds no catalogue")
         with tempfile.TemporaryDirectory() as folder:
             fresh = Path(folder) / "locale"
             copytree(home, fresh)
