@@ -6,7 +6,6 @@ import base64
 import socketserver
 import ssl
 import threading
-import time
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -78,6 +77,9 @@ class _Talk(socketserver.StreamRequestHandler):
         does = self.server.behaviour
         if does.hangs_up_at == verb:
             return False
+        if does.is_silent_at == verb:
+            self.server.began_to_send.set()
+            self.server.may_go_on.wait(30)
         if verb in does.replies:
             self.say(does.replies[verb])
         elif verb == "EHLO":
@@ -127,7 +129,5 @@ class _Talk(socketserver.StreamRequestHandler):
         self.setup()
 
     def say(self, *lines: str) -> None:
-        if self.server.behaviour.is_silent_at == lines[0][:3]:
-            time.sleep(3)
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
         self.wfile.flush()
