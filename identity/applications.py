@@ -6,11 +6,12 @@ import json
 import uuid
 from typing import Any
 
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+from django.utils.translation import gettext as _
 
-from identity import audit, crypto, policy
-from identity.errors import NotFound
+from identity import audit, clock, crypto, policy
+from identity.errors import Invalid, NotFound
 from identity.models import Application, Organization
 from identity.principal import Kind, Principal
 
@@ -28,21 +29,79 @@ def create(
     config: dict[str, Any],
     application_id: str | None = None,
     is_visible: bool = True,
+    grant: str = "",
 ) -> Application:
-    """Connect an application. What a type's configuration must hold is checked by whoever knows the type."""
-    policy.forbid_while_acting(by)
+    """Connect an application. What a type's configuration must hold is checked by whoever knows the type.
+
+    `grant` is what a person must hold where the type asks for more than the role. Raises NotAllowed, NotFound (a foreign
+    organisation), Invalid naming `id` when it is taken.
+    """
+    require_writer(by, grant=grant)
+    if not _is_free(by) and by.organization_id != organization.pk:
+        raise NotFound("no such organisation")
     application = Application(
         id=application_id or str(uuid.uuid4()), organization=organization, type=type_, is_visible=is_visible
     )
     _store(application, config)
-    application.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            application.save(force_insert=True)
+    except IntegrityError as e:
+        raise Invalid("id", fields={"id": [_("It is taken.")]}) from e
     audit.record("application.created", by=by, subject=application.pk, organization=organization, type=type_)
     return application
 
 
+@transaction.atomic
+def change(*, by: Principal, application: Application, type_: str, config: dict[str, Any], grant: str = "") -> None:
+    """Replace the whole configuration of an application. Raises NotAllowed, NotFound (deleted meanwhile)."""
+    require_writer(by, grant=grant)
+    application.type = type_
+    _store(application, config)
+    changed = Application.objects.filter(pk=application.pk).update(
+        type=type_, config=application.config, sealed=application.sealed, version=F("version") + 1, changed_at=clock.now()
+    )  # fmt: skip
+    if changed != 1:
+        raise NotFound("no such application")
+    audit.record(
+        "application.changed", by=by, subject=application.pk, organization=application.organization, type=type_
+    )
+
+
+@transaction.atomic
+def delete(*, by: Principal, application: Application, grant: str = "") -> None:
+    """Disconnect an application. Raises NotAllowed, NotFound (deleted meanwhile)."""
+    require_writer(by, grant=grant)
+    if Application.objects.filter(pk=application.pk).delete()[0] == 0:
+        raise NotFound("no such application")
+    audit.record(
+        "application.deleted", by=by, subject=application.pk, organization=application.organization, type=application.type
+    )  # fmt: skip
+
+
+def require_writer(by: Principal, *, grant: str = "") -> None:
+    """Go on only if the caller may write applications: by role, or by a grant where the type asks for one. Raises NotAllowed."""
+    policy.forbid_while_acting(by)
+    if _is_free(by):
+        return
+    if grant:
+        policy.require_grant(by, grant)
+    else:
+        policy.require(by, policy.Permission.APPLICATIONS_MANAGE)
+
+
+def require_some_writer(by: Principal, *, grant: str) -> None:
+    """Go on only if there is a type that the caller may write, whichever it is. Raises NotAllowed."""
+    policy.forbid_while_acting(by)
+    if grant not in by.grants:
+        require_writer(by)
+
+
 def find(*, application_id: str, organization_id: Any = None) -> Application:
     """Answer an application, of one organisation if said. Raises NotFound."""
-    found = Application.objects.select_related("organization").filter(pk=application_id[:64])
+    if "\0" in application_id:
+        raise NotFound("no such application")
+    found = Application.objects.select_related("organization").filter(pk=application_id)
     if organization_id is not None:
         found = found.filter(organization_id=organization_id)
     application = found.first()
@@ -101,6 +160,11 @@ def set_flags(
     )  # fmt: skip
 
 
+def _is_free(by: Principal) -> bool:
+    """Operators, the console and internal services are bound to no organisation and no type (clarifications 33)."""
+    return by.is_internal or by.kind in (Kind.SYSTEM, Kind.OPERATOR)
+
+
 def _store(application: Application, config: dict[str, Any]) -> None:
     """Put a configuration into its two columns: the open part with gaps, and what fills them, sealed."""
     secrets: list[Any] = []
@@ -114,7 +178,8 @@ def _empty(value: Any, secrets: list[Any], *, name: str = "") -> Any:
         secrets.append(value)
         return GAP
     if isinstance(value, dict):
-        return {key: _empty(one, secrets, name=key) for key, one in value.items()}
+        # In the order of the names, here and in `_fill`: PostgreSQL keeps an object's keys in an order of its own.
+        return {key: _empty(value[key], secrets, name=key) for key in sorted(value)}
     if isinstance(value, list):
         return [_empty(one, secrets, name=name) for one in value]
     if isinstance(value, str) and any(word in name.lower().replace("_", "") for word in SECRET_WORDS):
@@ -127,7 +192,7 @@ def _fill(value: Any, secrets: Any) -> Any:
     if value == GAP:
         return next(secrets)
     if isinstance(value, dict):
-        return {key: _fill(one, secrets) for key, one in value.items()}
+        return {key: _fill(value[key], secrets) for key in sorted(value)}
     if isinstance(value, list):
         return [_fill(one, secrets) for one in value]
     return value

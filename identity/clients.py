@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,14 +13,25 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from identity import audit, clock, crypto, policy, sessions
-from identity.errors import CredentialInvalid, CredentialRevoked, Invalid, NotAllowed, NotFound, WrongCredentials
-from identity.models import ApiKey, Client, ClientSecret, Organization, Session
+from identity import audit, clock, crypto, limits, policy, sessions
+from identity.errors import (
+    CredentialInvalid,
+    CredentialRevoked,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    TooManyAttempts,
+    WrongCredentials,
+)
+from identity.limits import Rate
+from identity.models import ApiKey, Client, ClientSecret, ClientUse, Organization, Session
 from identity.principal import Kind, Principal, Role, Via
 from identity.sessions import Opened
 
 SECRET_PURPOSE = "client-secret"  # noqa: S105  # the word that separates digests
 API_KEY_PURPOSE = "api-key"
+# Days that calls of internal services are remembered: no organisation says how long.
+KEPT_OF_INTERNALS = 90
 LONGEST_GRACE = timedelta(days=7)
 
 
@@ -94,12 +105,14 @@ def rotate(*, by: Principal, client: Client, grace: timedelta = timedelta(0)) ->
     _may_manage(by, client.organization)
     if not timedelta(0) <= grace <= LONGEST_GRACE:
         raise Invalid("grace", fields={"grace": [_("Between 0 and 604800 seconds.")]})
+    # Rotations of one client wait for each other: two at once would leave three live secrets.
+    Client.objects.select_for_update().get(pk=client.pk)
     old = ClientSecret.objects.filter(client=client)
+    latest = old.order_by("-created_at").values_list("pk", flat=True).first() if grace else None
+    old.exclude(pk=latest).delete()
     if grace:
         ends = clock.now() + grace
         old.filter(Q(expires_at=None) | Q(expires_at__gt=ends)).update(expires_at=ends)
-    else:
-        old.delete()
     secret = _new_secret(client)
     audit.record(
         "client.rotated",
@@ -113,7 +126,7 @@ def rotate(*, by: Principal, client: Client, grace: timedelta = timedelta(0)) ->
 
 def find(*, client_id: str, organization_id: Any) -> Client:
     """Answer a live client of an organisation. Raises NotFound."""
-    client = of_organization(organization_id).filter(pk=client_id).first()
+    client = None if "\0" in client_id else of_organization(organization_id).filter(pk=client_id).first()
     if client is None:
         raise NotFound("no such client")
     return client
@@ -158,6 +171,32 @@ def authenticate(*, client_id: str, secret: str, via: Via) -> Client:
     if found.last_used_at is None or at - found.last_used_at > timedelta(minutes=1):
         ClientSecret.objects.filter(pk=found.pk).update(last_used_at=at)
     return found.client
+
+
+def admit(*, client: Client, at: datetime) -> None:
+    """Count a request of a client against its own limit, if it has one. Raises TooManyAttempts."""
+    if client.requests_per_minute is None:
+        return
+    rate = Rate(client.requests_per_minute, timedelta(minutes=1))
+    counted = limits.charge(limits.key_for("client", client.pk), rate, at=at)
+    if not counted.is_within:
+        raise TooManyAttempts(retry_after=counted.until - at)
+
+
+def note_use(*, client_id: str, endpoint: str, status: int, address: str) -> None:
+    """Remember one call of a client; `endpoint` is the route with its placeholders, never an address with an id in it."""
+    ClientUse.objects.create(client_id=client_id, endpoint=endpoint[:200], status=status, address=address[:45])
+
+
+def purge_uses(*, batch: int = 1000) -> int:
+    """Delete what was remembered longer than each organisation wants, a batch at a time; answers how many."""
+    at = clock.now()
+    wished = set(Organization.objects.values_list("usage_retention_days", flat=True))
+    over = Q(client__organization=None, at__lt=at - timedelta(days=KEPT_OF_INTERNALS))
+    for days in wished:
+        over |= Q(client__organization__usage_retention_days=days, at__lt=at - timedelta(days=days))
+    old = list(ClientUse.objects.filter(over).values_list("pk", flat=True)[:batch])
+    return ClientUse.objects.filter(pk__in=old).delete()[0]
 
 
 def open_session(*, client: Client, via: Via) -> Opened:
@@ -228,10 +267,16 @@ def _new_secret(client: Client) -> str:
     return secret
 
 
-def _may_manage(by: Principal, organization: Organization | None) -> None:
+def require_manager(by: Principal) -> None:
+    """Go on only if the caller may manage clients at all. Raises NotAllowed."""
     policy.forbid_while_acting(by)
+    if by.kind not in (Kind.SYSTEM, Kind.OPERATOR):
+        policy.require(by, policy.Permission.CLIENTS_MANAGE)
+
+
+def _may_manage(by: Principal, organization: Organization | None) -> None:
+    require_manager(by)
     if by.kind in (Kind.SYSTEM, Kind.OPERATOR):
         return
-    policy.require(by, policy.Permission.CLIENTS_MANAGE)
     if organization is None or by.organization_id != organization.pk:
         raise NotFound("no such client")

@@ -2,21 +2,152 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rest_framework import serializers
+
 from identity import applications
+from identity.errors import Invalid, NotAllowed
 from identity.principal import Kind, Principal, Role
+from integrations.edge import Input
+from integrations.vendors import configs
 
 MASK = "********"
-SECTIONS = ("serviceParameters", "agentParameters", "customerParameters")
+PROTECTED = "[PROTECTED]"
+SECTIONS = configs.SECTIONS
 SEES_ALL = "integrations:integration:view"
 PEOPLE = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+AUTHORITIES = {
+    Role.AGENT: "ROLE_AGENT",
+    Role.SUPERVISOR: "ROLE_SUPERVISOR",
+    Role.ADMIN: "ROLE_ADMIN",
+    Role.SERVICE: "ROLE_SERVICE",
+}
+# What only internal services may send (clarifications 33).
+FOREIGN = ("id", "organizationId")
+LONGEST_GRACE = 604_800
 
 
+# --- in --------------------------------------------------------------------------------------------------------------
+class Text(serializers.CharField):
+    """A string as it was sent; numbers are none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class Optional(Text):
+    """A string that may be missing; null is the same as missing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, allow_null=True, allow_blank=True, **kwargs)
+
+
+class Integer(serializers.IntegerField):
+    """A JSON integer; digits in a string are none, and true is none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Object(serializers.DictField):
+    """A JSON object."""
+
+
+class Reader(Input):
+    """An Input in which null is the same as missing, where a field may be missing."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in attrs.items() if value is not None}
+
+
+class Client(Reader):
+    description = Optional(max_length=500)
+    roles = serializers.ListField(
+        child=serializers.ChoiceField([role.value for role in Role]), required=False, allow_null=True
+    )
+
+
+class Rotation(Reader):
+    graceSeconds = Integer(required=False, allow_null=True, min_value=0, max_value=LONGEST_GRACE, source="grace")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {name: timedelta(seconds=value) for name, value in super().validate(attrs).items()}
+
+
+class TypeOfApplication(Reader):
+    type = serializers.ChoiceField(list(configs.SCHEMAS), source="type_")
+
+
+class CreateApplication(Reader):
+    config = Object()
+    organizationId = Optional(source="organization_id")
+    id = serializers.RegexField(r"^[A-Za-z0-9._~-]{1,64}\Z", required=False, allow_null=True)
+
+
+class UpdateApplication(TypeOfApplication):
+    config = Object()
+
+
+class CreateKey(Reader):
+    type = serializers.ChoiceField(["SSH_RSA"], source="type_")
+    organizationId = Optional(source="organization_id")
+    privateKey = Optional(source="private_key")
+    publicKey = Optional(source="public_key")
+    key = Optional()
+    comment = Optional()
+
+    def validate_key(self, key: str | None) -> None:
+        if key is not None:
+            raise serializers.ValidationError("Symmetric types only.")
+
+
+def forbid_foreign(by: Principal, body: dict[str, Any]) -> None:
+    """Go on only if nothing is sent that internal services alone may send. Raises NotAllowed."""
+    if not by.is_internal and any(body.get(name) is not None for name in FOREIGN):
+        raise NotAllowed("internal services only")
+
+
+def organization_of(by: Principal, asked: dict[str, Any]) -> Any:
+    """Take the organisation that something is made in out of what was asked: named by an internal service, else the caller's own.
+
+    Raises Invalid naming `organizationId`.
+    """
+    named = asked.pop("organization_id", None)
+    if by.is_internal and not named:
+        raise Invalid("organizationId", fields={"organizationId": ["An internal service has to say for whom."]})
+    return named if by.is_internal else by.organization_id
+
+
+@contextmanager
+def in_their_words(reader: type[Input]) -> Iterator[None]:
+    """Name the fields of a refusal as the body does."""
+    try:
+        yield
+    except Invalid as e:
+        theirs = {field.source: name for name, field in reader().fields.items()}
+        raise Invalid(e.message, fields={theirs.get(ours, ours): said for ours, said in e.fields.items()}) from e
+
+
+# --- out -------------------------------------------------------------------------------------------------------------
 def moment(at: datetime | None) -> str | None:
     """Answer a time as RFC 3339 in UTC, to the millisecond."""
     return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def client(row: Any, *, secret: str = MASK) -> dict[str, Any]:
+    """Answer a ClientResponseValue; without a secret that was just made, a constant stands in its place."""
+    return {"clientId": row.pk, "clientSecret": secret, "description": row.description, "roles": row.roles}
 
 
 def application(row: Any, *, viewer: Principal) -> dict[str, Any]:
@@ -45,6 +176,41 @@ def sections_of(viewer: Principal) -> set[str]:
     return {"agentParameters"} if viewer.roles & PEOPLE else set()
 
 
-def may_call(principal: Principal) -> bool:
-    """Say whether a caller may do anything at all: a client without roles may not (clarifications 32)."""
-    return bool(principal.permissions)
+def key(row: Any, *, private_pem: str | None) -> dict[str, Any]:
+    """Answer a Key; the private part is a constant for whoever may not read it."""
+    return {
+        "id": str(row.pk),
+        "userId": row.created_by,
+        "organizationId": str(row.organization_id),
+        "type": row.type,
+        "keySize": row.size,
+        "privateKey": private_pem or MASK,
+        "publicKey": row.public_key,
+        "key": None,
+        "comment": row.comment or None,
+        "createdAt": moment(row.created_at),
+    }
+
+
+def user(person: Any, membership: Any, *, at: datetime) -> dict[str, Any]:
+    """Answer a User with what it is in its own organisation; what is derived is derived from state and dates."""
+    roles, grants = (membership.roles, sorted(membership.grants)) if membership else ([], [])
+    return {
+        "id": str(person.pk),
+        "password": PROTECTED,
+        "expiresAt": moment(person.expires_at),
+        "locked": person.locked_at is not None,
+        "credentialsExpireAt": None,
+        "disabled": not person.is_active,
+        "roles": [role.value for role in roles],
+        "createdAt": moment(person.created_at),
+        "lastSeenAt": moment(person.last_seen_at),
+        "personalDataEntityId": None,
+        "version": 0,
+        "enabled": person.is_active,
+        "authorities": [{"authority": name} for name in [*(AUTHORITIES[role] for role in roles), *grants]],
+        "username": person.username,
+        "accountNonExpired": not person.is_expired(at=at),
+        "accountNonLocked": person.locked_at is None,
+        "credentialsNonExpired": True,
+    }

@@ -6,11 +6,23 @@ from django.urls import URLPattern, path, re_path
 
 from integrations import edge
 from integrations.dialects.auvious import errors
-from integrations.dialects.auvious.views import Applications
+from integrations.dialects.auvious.views.applications import Applications
+from integrations.dialects.auvious.views.clients import Clients
+from integrations.dialects.auvious.views.keys import Keys
+from integrations.dialects.auvious.views.users import Users
 
 urlpatterns: list[URLPattern] = [
-    path("security/applications", Applications.as_view({"get": "all"})),
-    path("security/applications/<str:application_id>", Applications.as_view({"get": "one"})),
+    path("security/applications", Applications.as_view({"get": "all", "post": "create"})),
+    path(
+        "security/applications/<str:application_id>",
+        Applications.as_view({"get": "one", "put": "change", "delete": "delete"}),
+    ),
+    path("security/clients", Clients.as_view({"get": "all", "post": "create"})),
+    path("security/clients/<str:client_id>", Clients.as_view({"put": "change", "delete": "delete"})),
+    path("security/clients/<str:client_id>/rotate", Clients.as_view({"post": "rotate"})),
+    path("security/keys", Keys.as_view({"post": "create"})),
+    path("security/keys/<str:key_id>", Keys.as_view({"get": "one"})),
+    path("security/users/<str:user_id>", Users.as_view({"get": "one"})),
 ]
 # Whatever else begins with /security is ours to refuse; tried after the addresses of all dialects.
 rest = [re_path(r"^security", edge.nowhere(errors))]

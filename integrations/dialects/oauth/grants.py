@@ -18,7 +18,7 @@ from integrations.dialects.oauth.errors import TargetUnknown
 Form = Mapping[str, str]
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a name, no secret
 USER_ID_TYPE = "urn:portal:token-type:user_id"
 # The door that audit rows of the exchange name (clarifications 23).
 EXCHANGE_DOOR = "token_exchange"

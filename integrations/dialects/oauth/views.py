@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
+from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from identity import refresh, sessions, tokens
+from identity import clients, clock, sessions, tokens
 from identity.errors import Unauthenticated
 from identity.principal import Kind, Principal
 from integrations import edge
@@ -25,10 +26,28 @@ class OAuthViewSet(edge.DialectViewSet):
     door = credentials.DOOR
     parser_classes = [edge.StrictForm]
 
-    @staticmethod
-    def form(request: Request) -> Mapping[str, str]:
-        """Answer the parameters of the body."""
-        return cast(Mapping[str, str], request.data)
+    proven: credentials.Caller | None = None
+
+    def asked(self, request: Request) -> tuple[Mapping[str, str], credentials.Caller]:
+        """Answer the parameters of the body, and which client sent them. Raises TooManyAttempts at the client's own limit."""
+        form = cast(Mapping[str, str], request.data)
+        self.proven = credentials.caller_of(request, form)
+        if self.proven.client is not None:
+            clients.admit(client=self.proven.client, at=clock.now())
+        return form, self.proven
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if self.proven is not None and self.proven.client is not None and final.status_code < 500:
+            clients.note_use(
+                client_id=self.proven.id,
+                endpoint=f"{request.method} {request.path}",
+                status=final.status_code,
+                address=self.proven.via.address,
+            )
+        return final
 
 
 class Token(OAuthViewSet):
@@ -37,8 +56,7 @@ class Token(OAuthViewSet):
     open_to_strangers = ("issue", "introspect", "revoke")
 
     def issue(self, request: Request) -> Response:
-        form = self.form(request)
-        caller = credentials.caller_of(request, form)
+        form, caller = self.asked(request)
         grants.require(form, "grant_type")
         grant = grants.GRANTS.get(form["grant_type"])
         if grant is None:
@@ -46,16 +64,14 @@ class Token(OAuthViewSet):
         return Response(grant(caller, form), headers={"Pragma": "no-cache"})
 
     def introspect(self, request: Request) -> Response:
-        form = self.form(request)
-        caller = credentials.caller_of(request, form)
+        form, caller = self.asked(request)
         if caller.client is None:
             raise errors.PublicClient("customer")
         grants.require(form, "token")
         return Response(grants.introspect(caller, form["token"]))
 
     def revoke(self, request: Request) -> Response:
-        form = self.form(request)
-        caller = credentials.caller_of(request, form)
+        form, caller = self.asked(request)
         grants.require(form, "token")
         grants.revoke(caller, form["token"])
         return Response()

@@ -256,7 +256,9 @@ def test_people_of_another_organisation_are_denied(endpoint: Endpoint) -> None:
 
 
 def test_nobody_signs_in_elsewhere_while_acting(endpoint: Endpoint) -> None:
-    http, alice = browser(endpoint, "alice"), endpoint.cast.principal("alice", door=DOOR)
+    http, own = Client(), endpoint.cast.session("alice", door=DOOR)
+    http.cookies[settings.PORTAL_COOKIE] = own.secret
+    alice = endpoint.cast.principal_of(own.session)
     via = Via(door="portal", address="127.0.0.1")
     row = login_as.start(by=alice, subject_id=endpoint.cast.user("bob").pk, via=via, reason="a good reason")
     opened = login_as.open_session(by=alice, login_as=row, via=Via(door=ACTING_DOOR, address="127.0.0.1"))

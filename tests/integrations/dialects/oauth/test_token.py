@@ -249,10 +249,16 @@ def test_an_unknown_refresh_token_and_none(endpoint: Endpoint) -> None:
 def test_a_bearer_costs_two_queries(endpoint: Endpoint, django_assert_num_queries: Any) -> None:
     person, client = endpoint.person("bob")["access_token"], endpoint.bearer("acme_service")
     endpoint.applications(client)  # the verifying key is parsed once per process
-    with django_assert_num_queries(3):  # session with its key, membership, and the page itself
+    with django_assert_num_queries(3):  # session with its key, membership; the page itself
         endpoint.applications(person)
-    with django_assert_num_queries(2):  # session with its key, and the page itself
+    with django_assert_num_queries(3):  # session with its key; the page itself; the trace of a client's call
         endpoint.applications(client)
+
+
+def test_a_token_of_a_client_costs_four_statements(endpoint: Endpoint, django_assert_num_queries: Any) -> None:
+    endpoint.bearer("acme_service")
+    with django_assert_num_queries(4):  # secret with its client, session, signing key, trace
+        endpoint.bearer("acme_service")
 
 
 def test_basic_is_no_bearer(endpoint: Endpoint) -> None:

@@ -1,0 +1,1 @@
+"""Auvious' operations, one module per resource: read, one call into the house, render."""

@@ -1,0 +1,56 @@
+"""Every type of application with the JSON schema of its configuration, and which types people write by grant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+
+from identity.errors import Invalid
+from integrations.vendors import genesys, nice, talkdesk
+
+SECTIONS = ("serviceParameters", "agentParameters", "customerParameters")
+ANY: dict[str, Any] = {"type": "object", "properties": {name: {"type": "object"} for name in SECTIONS}}
+OPENID: dict[str, Any] = {
+    "type": "object",
+    "properties": {**ANY["properties"], "issuer": {"type": "string", "pattern": r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?\Z"}},
+}  # fmt: skip
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "GENESYS": genesys.CONFIG,
+    "STANDALONE_OPENID": OPENID,
+    "TALKDESK_OPENID": talkdesk.CONFIG,
+    "NICE_CXONE_OPENID": nice.CONFIG,
+    "TEST": ANY,
+    "SETUP_TEST": ANY,
+}
+# Writing these asks for a grant of the vendor's own, whatever the role (dialects.md 3.2, Applications).
+BY_GRANT = frozenset({"GENESYS"})
+
+_VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+
+
+def grant_of(type_: str, verb: str) -> str:
+    """Answer the grant that writing a type asks for (`add`, `edit`, `delete`), or nothing where the role decides."""
+    return f"integrations:integration:{verb}" if type_ in BY_GRANT else ""
+
+
+def check(type_: str, config: dict[str, Any]) -> None:
+    """Go on only with a configuration that its type can work with. Raises Invalid naming each entry as `config.…`.
+
+    What is said never repeats a value: it may be a secret.
+    """
+    wrong = {field: [said] for error in _VALIDATORS[type_].iter_errors(config) for field, said in _said(error)}
+    if wrong:
+        raise Invalid("config", fields=wrong)
+
+
+def _said(error: ValidationError) -> Iterator[tuple[str, str]]:
+    path = ".".join(["config", *map(str, error.absolute_path)])
+    if error.validator != "required":
+        yield path, "Not accepted."
+        return
+    for name in error.validator_value:
+        if name not in error.instance:
+            yield f"{path}.{name}", "Missing."
