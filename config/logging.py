@@ -31,6 +31,8 @@ SECRETS_IN_TEXT = (
     (re.compile(rf"(?i)([\w-]*(?:{TELLING_NAMES}))(['\"]?\s*(?:=|:|%3D)\s*['\"]?)[^\s'\"&;,)}}\]]+"), rf"\1\2{GONE}"),
     # A signed token, wherever it stands.
     (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), GONE),
+    # A secret of our own making (identity.crypto.make), wherever it stands.
+    (re.compile(r"\bsw[a-z]_[\w-]{20,}"), GONE),
     # user:password@ of a URL, and the addresses whose last segment is a credential.
     (re.compile(r"(://)[^/\s@]+@"), rf"\1{GONE}@"),
     (re.compile(r"(/t/|/reset/|/tickets/|/session/)[^/\s?\"']+"), rf"\1{GONE}"),

@@ -80,7 +80,6 @@ def test_dot_segments_and_doubled_slashes_are_no_addresses_and_are_redirected_no
         f"//session/{handle};lsid={lsid}",
         f"/session/{handle}/;lsid={lsid}",
         f"/session/{handle}/nope;lsid={lsid}",
-        f"/session/{handle}%2Fclone;lsid={lsid}",
         f"/session;lsid={lsid}",
         f"/session/;lsid={lsid}",
         f"/sessions/{handle}",
@@ -89,26 +88,26 @@ def test_dot_segments_and_doubled_slashes_are_no_addresses_and_are_redirected_no
         "/password/reset/1/2",
         "/passwords",
     ):
-        for method in ("GET", "POST", "OPTIONS", "TRACE"):
-            if target.endswith("%2Fclone;lsid=" + lsid):
-                continue  # an encoded slash is a slash, and so this is row 9
+        for method in ("GET", "POST", "OPTIONS"):
             assert wire.ask(method, target) == NOT_FOUND, (method, target)
 
 
-@pytest.mark.parametrize(
-    "segment", ["%00", "a%00b", "%FF%FE", "%ED%A0%80", "%E5", "%0d%0aX-Evil:1", "%C3%A5", "..", "'", "x" * 4000]
-)
-def test_strange_ids_are_unknown_ids(wire, cast, segment):
+STRANGE = ("%00", "a%00b", "%FF%FE", "%ED%A0%80", "%E5", "%0d%0aX-Evil:1", "%C3%A5", "'", "x" * 4000)
+
+
+def test_strange_ids_are_unknown_ids(wire, cast):
     lsid = wire.login(cast, "alice")["lsid"]
     messages = {
-        ("GET", f"/session/{segment};lsid={lsid}"): NO_SESSION,
-        ("DELETE", f"/session/user/{segment};lsid={lsid}"): "Couldn't find the specified user",
-        ("POST", f"/authenticate/block/{segment};lsid={lsid}"): "Couldn't find the specified user",
-        ("PUT", f"/password/{segment};lsid={lsid}"): "A user with the given ID and Password was not found",
+        ("GET", "/session/{}"): NO_SESSION,
+        ("DELETE", "/session/user/{}"): "Couldn't find the specified user",
+        ("POST", "/authenticate/block/{}"): "Couldn't find the specified user",
+        ("PUT", "/password/{}"): "A user with the given ID and Password was not found",
     }
 
-    for (method, target), message in messages.items():
-        assert wire.ask(method, target) == (404, {"status": 404, "message": message}), target
+    for segment in STRANGE:
+        for (method, path), message in messages.items():
+            said = wire.ask(method, f"{path.format(segment)};lsid={lsid}")
+            assert said == (404, {"status": 404, "message": message}), (method, path, segment)
 
 
 METHODS = {
@@ -156,22 +155,23 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("body", list(HOSTILE.values()), ids=list(HOSTILE))
-def test_an_unreadable_body_is_400(wire, cast, body):
+def test_an_unreadable_body_is_400(wire, cast):
     lsid = wire.login(cast, "bob")["lsid"]
     bad_post = (400, {"status": 400, "message": "Invalid request in POST body"})
     bad = (400, {"status": 400, "message": "Invalid request body"})
 
-    for method, target, expected in (
-        ("POST", "/authenticate/bob", bad_post),
-        ("POST", "/password/reset", bad_post),
-        ("POST", "/password/resetWithToken", bad_post),
-        ("POST", f"/session/x/setEffectiveUser;lsid={lsid}", bad_post),
-        ("POST", f"/session/x/setEffectiveOrg;lsid={lsid}", bad_post),
-        ("DELETE", f"/session/x;lsid={lsid}", bad),
-        ("PUT", f"/password/1;lsid={lsid}", bad),
-    ):
-        assert wire.ask(method, target, body, ["Content-Type: application/json"]) == expected, target
+    for what, body in HOSTILE.items():
+        for method, target, expected in (
+            ("POST", "/authenticate/bob", bad_post),
+            ("POST", "/password/reset", bad_post),
+            ("POST", "/password/resetWithToken", bad_post),
+            ("POST", f"/session/x/setEffectiveUser;lsid={lsid}", bad_post),
+            ("POST", f"/session/x/setEffectiveOrg;lsid={lsid}", bad_post),
+            ("DELETE", f"/session/x;lsid={lsid}", bad),
+            ("PUT", f"/password/1;lsid={lsid}", bad),
+        ):
+            said = wire.ask(method, target, body, ["Content-Type: application/json"])
+            assert said == expected, (what, target)
 
 
 def test_a_foreign_charset_and_a_repeated_form_field_are_400(wire):
