@@ -76,7 +76,7 @@ def _clock() -> Iterator[Finding]:
 
 
 def _keys() -> Iterator[Finding]:
-    for column in seals.COLUMNS:
+    for column in seals.columns():
         if lost := seals.count_under_lost_keys(column):
             said = _("%(what)s: %(count)s secrets are sealed under a key that is not in ENCRYPTION_KEYS; put it back.")
             yield Finding(said % {"what": column.title, "count": lost})

@@ -54,6 +54,10 @@ class Ticket(models.Model):
     def __str__(self) -> str:
         return f"{self.type} {self.pk}"
 
+    def place(self) -> str:
+        """The digest and not the number: it is known before the row is."""
+        return f"tickets_ticket.id:{self.digest}:{self.organization_id}"
+
     def is_expired(self, *, at: datetime) -> bool:
         return self.expires_at <= at
 

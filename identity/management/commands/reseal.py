@@ -19,7 +19,7 @@ class Command(OperatorCommand):
 
     def act(self, **options: Any) -> str:
         broken: list[str] = []
-        for column in seals.COLUMNS:
+        for column in seals.columns():
             try:
                 moved = seals.move(column)
             except crypto.SealBroken as lost:
