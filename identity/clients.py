@@ -108,8 +108,8 @@ def rotate(*, by: Principal, client: Client, grace: timedelta = timedelta(0)) ->
     # Rotations of one client wait for each other: two at once would leave three live secrets.
     Client.objects.select_for_update().get(pk=client.pk)
     old = ClientSecret.objects.filter(client=client)
-    latest = old.order_by("-created_at").values_list("pk", flat=True).first() if grace else None
-    old.exclude(pk=latest).delete()
+    kept = list(old.order_by("-created_at").values_list("pk", flat=True)[: 1 if grace else 0])
+    old.exclude(pk__in=kept).delete()
     if grace:
         ends = clock.now() + grace
         old.filter(Q(expires_at=None) | Q(expires_at__gt=ends)).update(expires_at=ends)

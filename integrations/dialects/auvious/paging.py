@@ -24,7 +24,7 @@ def page_of(rows: Any, query: QueryDict, *, sortable: Mapping[str, str]) -> list
     """
     wanted = {name: query.getlist(name) for name in ("page", "size", "sort")}
     if "pageable" in query:
-        wanted = _unfolded(query["pageable"], wanted)
+        wanted = _unfolded(str(query["pageable"]), wanted)
     page = _number("page", wanted["page"], default=0, least=0, most=LAST_PAGE)
     size = _number("size", wanted["size"], default=DEFAULT_SIZE, least=1, most=LARGEST_SIZE)
     columns = [_column(one, sortable) for one in wanted["sort"] if one]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from django.http import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -36,9 +35,7 @@ class OAuthViewSet(edge.DialectViewSet):
             clients.admit(client=self.proven.client, at=clock.now())
         return form, self.proven
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         final = super().finalize_response(request, response, *args, **kwargs)
         if self.proven is not None and self.proven.client is not None and final.status_code < 500:
             clients.note_use(

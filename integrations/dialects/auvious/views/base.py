@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.http import HttpResponseBase
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from identity import clients, clock
 from identity.errors import Invalid, NotAllowed
@@ -42,9 +42,7 @@ class AuviousViewSet(edge.DialectViewSet):
             raise Invalid("body", fields={"body": ["An object is expected."]})
         return self.request.data
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         final = super().finalize_response(request, response, *args, **kwargs)
         # As the authenticator left it: asking `request.auth` here would prove a refused caller once more.
         principal = getattr(request, "_auth", None)
