@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from identity import applications, clients, clock, organizations, tokens
 from identity.admin.fields import LinesField
-from identity.admin.rows import Deed, DomainForm, OfOneOrganization, asker, badge, none_yet, sees_all, shown_once
+from identity.admin.rows import NEVER, Deed, DomainForm, OfOneOrganization, asker, badge, sees_all, shown_once
 from identity.models import ApiKey, Application, Client, Key, Organization, SigningKey
 from identity.policy import Permission
 from identity.principal import Role
@@ -158,7 +158,7 @@ class ClientAdmin(MadeHere):
     def redirects(self, client: Client) -> str:
         return ", ".join(client.redirect_uris)
 
-    @admin.display(description=gettext_lazy("last used"), empty_value=none_yet())
+    @admin.display(description=gettext_lazy("last used"), empty_value=NEVER)
     def last_used(self, client: Client) -> Any:
         used = client.secrets.exclude(last_used_at=None).order_by("-last_used_at").first()
         return used.last_used_at if used else None
@@ -215,7 +215,7 @@ class ApiKeyAdmin(MadeHere):
     def state(self, key: ApiKey) -> SafeString:
         return badge(_("Live"), "ok") if key.revoked_at is None else badge(_("Revoked"), "bad")
 
-    @admin.display(description=gettext_lazy("last used"), empty_value=none_yet())
+    @admin.display(description=gettext_lazy("last used"), empty_value=NEVER)
     def last_used(self, key: ApiKey) -> Any:
         return key.last_used_at
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from identity import outbox
-from identity.admin.rows import Deed, OfOneOrganization, asker, badge, none_yet
+from identity.admin.rows import NEVER, Deed, OfOneOrganization, asker, badge
 from identity.models import OutboxMessage
 from identity.policy import Permission
 
@@ -68,7 +68,7 @@ class MessageAdmin(OfOneOrganization[OutboxMessage]):
     def standing(self, message: OutboxMessage) -> SafeString:
         return badge(message.get_state_display(), TONES.get(State(message.state), ""))
 
-    @admin.display(description=gettext_lazy("sent"), empty_value=none_yet())
+    @admin.display(description=gettext_lazy("sent"), empty_value=NEVER)
     def sent(self, message: OutboxMessage) -> Any:
         return message.sent_at
 

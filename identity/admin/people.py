@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from identity import clock, login_as, organizations, password_resets, policy, second_factor, sessions, users
 from identity.admin.fields import LinesField, network
-from identity.admin.rows import Deed, DomainForm, OfOneOrganization, asker, badge, none_yet, sees_all, shown_once
+from identity.admin.rows import NEVER, Deed, DomainForm, OfOneOrganization, asker, badge, sees_all, shown_once
 from identity.errors import NotFound
 from identity.models import Membership, Organization, User
 from identity.models.user import key_of
@@ -126,10 +126,10 @@ class OrganizationFilter(admin.SimpleListFilter):
         return [(str(pk), title or name) for pk, title, name in Organization.objects.values_list("pk", "title", "name")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        known = {pk for pk, _title in self.lookup_choices}
-        if self.value() not in known:
+        known = [pk for pk, _title in self.lookup_choices if pk == self.value()]
+        if not known:
             return queryset
-        return queryset.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), organization_id=self.value())))
+        return queryset.filter(Exists(Membership.objects.filter(user=OuterRef("pk"), organization_id=known[0])))
 
 
 def _set_roles(request: HttpRequest, user: User) -> str:
@@ -221,7 +221,7 @@ class PersonAdmin(OfOneOrganization[User]):
     panels_above = ("admin/panels/login_as.html",)
     panels = ("admin/panels/memberships.html", "admin/panels/sessions.html", "admin/panels/worked_as.html")
     form, new_form = PersonForm, NewPersonForm
-    list_display = ("username", "full_name", "email", "roles", "state", "second_factor", "last_seen")
+    list_display: tuple[str, ...] = ("username", "full_name", "email", "roles", "state", "second_factor", "last_seen")
     operators_see = ()
     list_filter = (RoleFilter, StateFilter)
     ordering = ("username_key",)
@@ -360,11 +360,11 @@ class PersonAdmin(OfOneOrganization[User]):
     def second_factor(self, user: User) -> SafeString:
         return badge(_("On"), "ok") if user.has_second_factor else badge(_("Off"))
 
-    @admin.display(description=gettext_lazy("last seen"), empty_value=none_yet())
+    @admin.display(description=gettext_lazy("last seen"), empty_value=NEVER)
     def last_seen(self, user: User) -> Any:
         return user.last_seen_at
 
-    @admin.display(description=gettext_lazy("last sign-in"), empty_value=none_yet())
+    @admin.display(description=gettext_lazy("last sign-in"), empty_value=NEVER)
     def last_sign_in(self, user: User) -> Any:
         return user.last_login_at
 

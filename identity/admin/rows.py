@@ -29,6 +29,9 @@ from identity.principal import Principal
 
 Row = TypeVar("Row", bound=Model)
 
+# What stands where something has not happened. Any: the type of a lazy text is not one that Django's stubs take here.
+NEVER: Any = gettext_lazy("never")
+
 
 @dataclass(frozen=True, slots=True)
 class Deed:
@@ -136,7 +139,7 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
         return [deed, *super().get_urls()]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.refusal = getattr(request, "refusal", None)  # a class of this request alone: the factory makes it anew
         return form
 
@@ -152,14 +155,22 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
             request.refusal = e  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, obj: Any = None, **kwargs: Any) -> Any:
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
         context |= {"shows_history": False, "panels": (), "panels_above": ()}
         if obj is not None:
             offered = [(d, self.deed_url(obj, d.name)) for d in self.deeds_for(request, obj) if d.is_plain]
             context |= {"panels": self.panels, "panels_above": self.panels_above, "deeds": offered}
             context |= {"shows_history": policy.may(asker(request), Permission.AUDIT_READ), "principal": asker(request)}
             context |= self.context_of(request, obj)
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def context_of(self, request: HttpRequest, row: Row) -> dict[str, Any]:
         """Answer what the panels of a row's page are told."""
@@ -217,10 +228,10 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
         """Answer under which name the audit trail knows a row."""
         return str(row.pk)
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Leave it to the verb, which wrote to the audit trail."""
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Leave it to the verb, which wrote to the audit trail."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -275,11 +286,6 @@ def sentence(refusal: DomainError) -> str:
 def badge(words: str | Promise, tone: str = "") -> SafeString:
     """Answer a small coloured label; `tone` is ok, warn, bad, accent or nothing."""
     return format_html('<span class="sb-badge sb-badge--dot sb-badge--{}">{}</span>', tone or "plain", words)
-
-
-def none_yet() -> Promise:
-    """Answer what stands where there is nothing."""
-    return gettext_lazy("never")
 
 
 def _parameter(declared: Any) -> str:
