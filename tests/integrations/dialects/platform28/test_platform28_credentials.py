@@ -16,6 +16,8 @@ from identity import clients, clock
 from identity.models import ApiKey, Organization, Session
 from identity.principal import at_the_console
 
+pytestmark = pytest.mark.wire("platform28", "1.1 calling rules")
+
 AMBIGUOUS = "Ambiguous credentials"
 REQUIRED = "Authentication required"
 

@@ -10,6 +10,10 @@ from identity import clock, organizations, second_factor, users
 from identity.models import AuditEvent, LoginAs, Session
 from identity.principal import Role
 
+ROW_5 = pytest.mark.wire("platform28", "1.2 row 5 POST /session/{sessionId}/setEffectiveUser")
+ROW_6 = pytest.mark.wire("platform28", "1.2 row 6 DELETE /session/{sessionId}/assumedIdentity")
+ROW_7 = pytest.mark.wire("platform28", "1.2 row 7 POST /session/{sessionId}/setEffectiveOrg")
+
 BAD_POST = "Invalid request in POST body"
 NO_SESSION = "Specified session does not exist or the current user does not have access to it"
 NO_SESSION_OR_USER = "Specified session or user does not exist or the current user does not have access to it"
@@ -34,6 +38,7 @@ def oneself(p28, session):
 
 
 # --- 5 ---------------------------------------------------------------------------------------------------------------
+@ROW_5
 @pytest.mark.parametrize(
     "form", [str, int, lambda pk: {"userId": str(pk)}, lambda pk: {"userId": pk, "reason": "He asked me to"}]
 )
@@ -59,6 +64,7 @@ def test_an_admin_works_as_an_agent_until_the_deadline(p28, cast, settings, form
     assert p28.session("GET", session).json() == said
 
 
+@ROW_5
 @pytest.mark.parametrize(
     "body",
     [
@@ -94,6 +100,7 @@ REFUSED = {
 }
 
 
+@ROW_5
 @pytest.mark.parametrize(("actor", "subject", "rule"), list(REFUSED.values()), ids=list(REFUSED))
 def test_whom_the_policy_refuses_is_an_unknown_user(p28, cast, says, actor, subject, rule):
     session = p28.login(actor)
@@ -106,6 +113,7 @@ def test_whom_the_policy_refuses_is_an_unknown_user(p28, cast, says, actor, subj
     )
 
 
+@ROW_5
 def test_protected_locked_and_stronger_people_and_a_second_identity_are_refused(p28, cast, says, console):
     session = p28.login("alice")
     users.protect(by=console, user=cast.user("ivan"), is_protected=True)
@@ -122,6 +130,7 @@ def test_protected_locked_and_stronger_people_and_a_second_identity_are_refused(
     assert list(rules) == ["protected", "locked", "stronger", "nested"]
 
 
+@ROW_5
 def test_an_actor_with_a_second_factor_must_have_passed_it(p28, cast, says, console):
     session = p28.login("alice")
     second_factor.enrol(by=console, user=cast.user("alice"))
@@ -131,6 +140,7 @@ def test_an_actor_with_a_second_factor_must_have_passed_it(p28, cast, says, cons
     assert p28.become(session, "bob").status_code == 200
 
 
+@ROW_5
 @pytest.mark.parametrize(
     ("method", "tail", "body", "message"),
     [
@@ -152,6 +162,7 @@ def test_only_the_session_that_is_sent_is_changed(p28, cast, says, method, tail,
     says(with_key, 401, "Authentication required")
 
 
+@ROW_5
 def test_the_lsid_itself_names_the_session_too(p28, cast):
     session = p28.login("alice")
     path = f"/session/{session['lsid']}/setEffectiveUser"
@@ -173,6 +184,7 @@ ENDS = {
 }
 
 
+@ROW_5
 @pytest.mark.parametrize("cause", list(ENDS.values()), ids=list(ENDS))
 def test_the_lsid_ends_for_good_and_never_falls_back(p28, cast, says, console, cause):
     session = p28.login("alice")
@@ -188,6 +200,7 @@ def test_the_lsid_ends_for_good_and_never_falls_back(p28, cast, says, console, c
 
 
 # --- 6 ---------------------------------------------------------------------------------------------------------------
+@ROW_6
 def test_a_session_is_its_persons_again(p28):
     session = p28.login("alice")
     before = p28.session("GET", session).json()
@@ -203,6 +216,7 @@ def test_a_session_is_its_persons_again(p28):
     assert p28.become(session, "ivan").status_code == 200
 
 
+@ROW_6
 def test_a_clone_that_puts_it_off_leaves_its_original_as_it_is(p28):
     session = p28.login("alice")
     p28.become(session, "bob")
@@ -216,6 +230,7 @@ def test_a_clone_that_puts_it_off_leaves_its_original_as_it_is(p28):
 
 
 # --- 7 ---------------------------------------------------------------------------------------------------------------
+@ROW_7
 @pytest.mark.parametrize("form", [lambda pk: pk, lambda pk: {"orgId": pk}])
 def test_a_person_works_in_another_organisation_of_his(p28, cast, both, says, form):
     session = p28.login("alice")
@@ -239,6 +254,7 @@ def test_a_person_works_in_another_organisation_of_his(p28, cast, both, says, fo
     says(p28.session("GET", erin, by=session), 404, NO_SESSION)
 
 
+@ROW_7
 def test_the_own_organisation_assumes_nothing(p28, cast):
     session = p28.login("alice")
 
@@ -248,6 +264,7 @@ def test_the_own_organisation_assumes_nothing(p28, cast):
     assert not AuditEvent.objects.filter(event="session.moved").exists()
 
 
+@ROW_7
 def test_an_organisation_that_is_none_of_ones_own_is_unknown(p28, cast, both, says):
     ivan, alice = p28.login("ivan"), p28.login("alice")
 
@@ -259,6 +276,7 @@ def test_an_organisation_that_is_none_of_ones_own_is_unknown(p28, cast, both, sa
         says(p28.session("POST", ivan, "/setEffectiveOrg", body=body), 400, BAD_POST)
 
 
+@ROW_7
 def test_whoever_leaves_the_organisation_is_out_of_the_session_that_works_there(p28, cast, both, says, console):
     session = p28.login("alice")
     set_org(p28, session, both)
@@ -268,6 +286,7 @@ def test_whoever_leaves_the_organisation_is_out_of_the_session_that_works_there(
     says(p28.session("GET", session), 401, "Authentication required")
 
 
+@ROW_7
 def test_the_effective_user_comes_along_where_he_belongs_and_the_policy_says_yes(p28, cast, both):
     session = p28.login("alice")
     before = p28.become(session, "bob").json()
@@ -294,6 +313,7 @@ DROPPED = {
 }
 
 
+@ROW_7
 @pytest.mark.parametrize("why", list(DROPPED.values()), ids=list(DROPPED))
 def test_the_effective_user_is_dropped_where_he_may_not_be_worked_as(p28, cast, both, console, why):
     why(cast, both, console)
@@ -307,6 +327,7 @@ def test_the_effective_user_is_dropped_where_he_may_not_be_worked_as(p28, cast, 
     assert LoginAs.objects.get().ended_at is not None
 
 
+@ROW_7
 def test_a_clone_that_moves_leaves_its_original_acting_and_still_ends_with_it(p28, both, says):
     session = p28.login("alice")
     p28.become(session, "bob")
@@ -320,6 +341,7 @@ def test_a_clone_that_moves_leaves_its_original_acting_and_still_ends_with_it(p2
     says(p28.session("GET", clone), 401, "Authentication required")
 
 
+@ROW_7
 def test_a_clone_keeps_the_effective_organisation(p28, both):
     session = p28.login("alice")
     set_org(p28, session, both)

@@ -12,6 +12,10 @@ from identity import clock, crypto, organizations, users
 from identity.models import AuditEvent, OutboxMessage, PasswordReset, Session, User
 from identity.principal import Role
 
+ROW_10 = pytest.mark.wire("platform28", "1.2 row 10 POST /password/reset")
+ROW_11 = pytest.mark.wire("platform28", "1.2 row 11 POST /password/resetWithToken")
+ROW_12 = pytest.mark.wire("platform28", "1.2 row 12 PUT /password/{userId}")
+
 FORM = "application/x-www-form-urlencoded"
 FINE = "successful operation"
 INVALID_SESSION = "The current login session is invalid"
@@ -35,6 +39,7 @@ def ask_reset(p28, body, path="/password/reset", **more):
 
 
 # --- 10 --------------------------------------------------------------------------------------------------------------
+@ROW_10
 @pytest.mark.parametrize("form", [False, True], ids=["json", "form"])
 def test_a_link_to_the_named_page_goes_out_and_the_answer_is_the_same_for_nobody(p28, says, form):
     for email in ("bob@acme.example", "nobody@acme.example"):
@@ -48,6 +53,7 @@ def test_a_link_to_the_named_page_goes_out_and_the_answer_is_the_same_for_nobody
     assert link.startswith(f"{PAGE}?token=swr_")
 
 
+@ROW_10
 @pytest.mark.parametrize("path", ["/password/reset", "/password/reset/{id}"])
 def test_the_user_id_stands_in_the_body_or_in_the_address(p28, cast, says, settings, path):
     bob = cast.user("bob").pk
@@ -80,6 +86,7 @@ FITS_NOT = {
 }
 
 
+@ROW_10
 @pytest.mark.parametrize(
     ("body", "count"), [*((b, 1) for b in FITS.values()), *((b, 0) for b in FITS_NOT.values())], ids=[*FITS, *FITS_NOT]
 )
@@ -91,6 +98,7 @@ def test_what_does_not_fit_sends_nothing_and_says_the_same(p28, cast, says, body
     assert OutboxMessage.objects.count() == count
 
 
+@ROW_10
 def test_who_has_no_number_cannot_be_asked_for_one(p28, says):
     says(ask_reset(p28, {"email": "bob@acme.example", "phone": "+46701740605"}), 200, FINE)
 
@@ -119,6 +127,7 @@ WRONG = {
 }
 
 
+@ROW_10
 @pytest.mark.parametrize(("body", "message"), list(WRONG.values()), ids=list(WRONG))
 def test_what_nobody_may_ask_for_is_400(p28, says, body, message):
     says(ask_reset(p28, body), 400, message)
@@ -126,6 +135,7 @@ def test_what_nobody_may_ask_for_is_400(p28, says, body, message):
     assert not OutboxMessage.objects.exists()
 
 
+@ROW_10
 def test_the_address_and_the_body_name_the_same_person(p28, cast, says):
     bob = cast.user("bob").pk
     path = f"/password/reset/{bob}"
@@ -135,6 +145,7 @@ def test_the_address_and_the_body_name_the_same_person(p28, cast, says):
     assert OutboxMessage.objects.count() == 1
 
 
+@ROW_10
 def test_one_message_in_five_minutes(p28, says):
     for _ in range(3):
         says(ask_reset(p28, {"email": "bob@acme.example"}), 200, FINE)
@@ -148,6 +159,7 @@ def token_for(p28, name="bob"):
     return links()[-1].partition("?token=")[2]
 
 
+@ROW_11
 @pytest.mark.parametrize("form", [False, True], ids=["json", "form"])
 def test_a_token_sets_the_password_once_and_ends_all_sessions(p28, says, form):
     session, body = p28.login("bob"), {"token": token_for(p28), "username": "bob", "newPasswordHash": NEW}
@@ -160,6 +172,7 @@ def test_a_token_sets_the_password_once_and_ends_all_sessions(p28, says, form):
     says(p28.ask("POST", "/password/resetWithToken", **asked), 400, BAD_TOKEN)
 
 
+@ROW_11
 def test_unknown_expired_used_and_another_persons_tokens_are_refused_alike(p28, says):
     bob, ivan = token_for(p28), token_for(p28, "ivan")
     PasswordReset.objects.filter(user__username="ivan").update(expires_at=clock.now() - timedelta(seconds=1))
@@ -171,6 +184,7 @@ def test_unknown_expired_used_and_another_persons_tokens_are_refused_alike(p28, 
     says(p28.ask("POST", "/password/resetWithToken", body=body), 200, FINE)
 
 
+@ROW_11
 def test_a_refused_hash_keeps_the_token_alive(p28, says):
     body = {"token": token_for(p28), "username": "bob"}
     for wrong in (
@@ -193,6 +207,7 @@ def opens(p28, name, digest):
     return bool(p28.ask("POST", f"/authenticate/{name}", body={"passwordHash": digest}).status_code == 200)
 
 
+@ROW_12
 def test_a_person_changes_the_own_password_and_keeps_the_session_that_is_sent(p28, cast, says):
     mine, other, bob, old = p28.login("bob"), p28.login("bob"), cast.user("bob"), cast.digest("bob")
     portal = cast.session("bob", door="portal").session
@@ -207,6 +222,7 @@ def test_a_person_changes_the_own_password_and_keeps_the_session_that_is_sent(p2
     assert AuditEvent.objects.filter(event="password.changed", actor="bob", subject="bob").count() == 1
 
 
+@ROW_12
 def test_an_admin_forces_a_change_with_the_own_password_which_counts_as_a_reset(p28, cast, says):
     alice, session, bob = p28.login("alice"), p28.login("bob"), cast.user("bob")
 
@@ -224,6 +240,7 @@ def test_an_admin_forces_a_change_with_the_own_password_which_counts_as_a_reset(
     assert p28.is_alive(alice)
 
 
+@ROW_12
 def test_whom_it_does_not_fit_is_not_found(p28, cast, says):
     alice, bob, carol, erin = p28.login("alice"), p28.login("bob"), p28.login("carol"), cast.user("erin")
     ivan, wrong, new = cast.user("ivan"), crypto.password_digest("wrong"), {"newPasswordHash": NEW}
@@ -250,6 +267,7 @@ def test_whom_it_does_not_fit_is_not_found(p28, cast, says):
         assert opens(p28, name, cast.digest(name))
 
 
+@ROW_12
 def test_an_admin_of_one_organisation_does_not_change_the_password_of_somebody_at_home_in_another(
     p28, cast, says, console
 ):
@@ -273,6 +291,7 @@ BODIES = {
 }
 
 
+@ROW_12
 @pytest.mark.parametrize("body", list(BODIES.values()), ids=list(BODIES))
 def test_a_malformed_change_is_400_and_counts_nothing(p28, cast, says, settings, body):
     settings.LOCKOUT_FAILURES = 1
@@ -284,6 +303,7 @@ def test_a_malformed_change_is_400_and_counts_nothing(p28, cast, says, settings,
     assert opens(p28, "bob", cast.digest("bob"))
 
 
+@ROW_12
 def test_wrong_passwords_count_like_failed_logins_of_the_one_who_asks(p28, cast, says, settings):
     settings.LOCKOUT_FAILURES = 2
     alice, ivan = p28.login("alice"), cast.user("ivan")
@@ -298,6 +318,7 @@ def test_wrong_passwords_count_like_failed_logins_of_the_one_who_asks(p28, cast,
     assert opens(p28, "ivan", cast.digest("ivan"))
 
 
+@ROW_12
 def test_every_401_is_the_rows_own_sentence_and_a_key_is_no_session(p28, cast, says):
     bob = cast.user("bob")
     for path in (
@@ -309,6 +330,7 @@ def test_every_401_is_the_rows_own_sentence_and_a_key_is_no_session(p28, cast, s
         says(p28.ask("PUT", path, body={}), 401, INVALID_SESSION)
 
 
+@ROW_12
 def test_nobody_changes_a_password_while_acting(p28, cast, says):
     alice = p28.login("alice")
     p28.become(alice, "bob")
@@ -320,6 +342,7 @@ def test_nobody_changes_a_password_while_acting(p28, cast, says):
     says(unreadable, 400, "Invalid request body")
 
 
+@ROW_12
 def test_an_imported_hash_fits_no_digest(p28, cast, says, console):
     from_elsewhere = "pbkdf2_sha256$1$salt$vqFiSr5oCfHAUYIvMCJHPoHOfHOgjDwvaGLTjiJYhzg="
     session = p28.login("bob")

@@ -12,6 +12,8 @@ from identity.errors import Unauthenticated
 from identity.models import AuditEvent, LoginAs, Session
 from identity.principal import Via
 
+pytestmark = pytest.mark.wire("platform28", "1.2 side effects")
+
 N = 64
 
 

@@ -10,6 +10,11 @@ from identity import clock, login_as, organizations, sessions, users
 from identity.models import AuditEvent, LoginAs, Session
 from identity.principal import Role, Via
 
+ROW_3 = pytest.mark.wire("platform28", "1.2 row 3 GET /session/{sessionId}")
+ROW_4 = pytest.mark.wire("platform28", "1.2 row 4 DELETE /session/{sessionId}")
+ROW_8 = pytest.mark.wire("platform28", "1.2 row 8 DELETE /session/user/{userId}")
+ROW_9 = pytest.mark.wire("platform28", "1.2 row 9 POST /session/{sessionId}/clone")
+
 NO_SESSION = "Specified session does not exist or the current user does not have access to it"
 NOT_FOUND = "Couldn't find the specified login session"
 NO_USER = "Couldn't find the specified user"
@@ -28,6 +33,7 @@ def are_open(found):
 
 
 # --- 3 ---------------------------------------------------------------------------------------------------------------
+@ROW_3
 def test_a_session_is_read_by_its_handle_and_by_its_lsid_and_never_tells_the_lsid(p28):
     said = p28.login("bob")
     without = {key: value for key, value in said.items() if key != "lsid"}
@@ -40,6 +46,7 @@ def test_a_session_is_read_by_its_handle_and_by_its_lsid_and_never_tells_the_lsi
     assert (head.status_code, head.content) == (200, b"")
 
 
+@ROW_3
 def test_an_owner_reads_all_own_sessions_and_an_admin_those_of_the_organisation(p28, cast):
     one, two, alice = p28.login("bob"), p28.login("bob"), p28.login("alice")
 
@@ -50,6 +57,7 @@ def test_an_owner_reads_all_own_sessions_and_an_admin_those_of_the_organisation(
     assert (by_key.status_code, by_key.json()["username"]) == (200, "bob")
 
 
+@ROW_3
 def test_no_access_is_the_same_answer_as_no_session(p28, cast, says):
     bob, carol, erin, frank = (p28.login(name) for name in ("bob", "carol", "erin", "frank"))
     portal = cast.session("bob", door="portal").session
@@ -70,6 +78,7 @@ def test_no_access_is_the_same_answer_as_no_session(p28, cast, says):
     assert len({answer.content for answer in refused}) == 1
 
 
+@ROW_3
 def test_a_session_that_idled_out_or_whose_deadline_passed_is_not_there_for_an_admin_either(p28, says):
     alice, bob, other = p28.login("alice"), p28.login("bob"), p28.login("alice")
     Session.objects.filter(pk=bob["id"]).update(last_seen_at=clock.now() - timedelta(hours=1))
@@ -81,6 +90,7 @@ def test_a_session_that_idled_out_or_whose_deadline_passed_is_not_there_for_an_a
 
 
 # --- 4 ---------------------------------------------------------------------------------------------------------------
+@ROW_4
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/json1", "application/x-www-form-urlencoded", ""]
 )
@@ -97,6 +107,7 @@ def test_a_session_ends_alone_or_with_all_of_its_person(p28, cast, says, content
     assert p28.is_alive(alice)
 
 
+@ROW_4
 @pytest.mark.parametrize("body", [b"{}", b"null", b"1", b'"true"', b"[true]", b"True", b"true false", b"\xff"])
 def test_what_is_not_a_boolean_ends_nothing(p28, says, body):
     session = p28.login("bob")
@@ -106,6 +117,7 @@ def test_what_is_not_a_boolean_ends_nothing(p28, says, body):
     assert p28.is_alive(session)
 
 
+@ROW_4
 def test_an_admin_and_a_key_end_sessions_of_their_organisation_only(p28, cast, says, console):
     globex = cast.organization("globex")
     organizations.join(by=console, user=cast.user("bob"), organization=globex, roles=[Role.AGENT])
@@ -122,6 +134,7 @@ def test_an_admin_and_a_key_end_sessions_of_their_organisation_only(p28, cast, s
     assert AuditEvent.objects.filter(event="session.ended").order_by("id").last().actor == "demo"
 
 
+@ROW_4
 def test_the_owner_ends_all_in_every_organisation(p28, cast, says, console):
     globex = cast.organization("globex")
     organizations.join(by=console, user=cast.user("bob"), organization=globex, roles=[Role.AGENT])
@@ -132,6 +145,7 @@ def test_the_owner_ends_all_in_every_organisation(p28, cast, says, console):
     assert [p28.is_alive(session) for session in (here, there)] == [False, False]
 
 
+@ROW_4
 def test_the_session_is_looked_for_before_the_body_is_judged(p28, says):
     bob = p28.login("bob")
 
@@ -141,6 +155,7 @@ def test_the_session_is_looked_for_before_the_body_is_judged(p28, says):
     says(p28.ask("DELETE", f"/session/{UNKNOWN}", body=b"{"), 401, "Authentication required")
 
 
+@ROW_4
 def test_ending_a_session_frees_whom_it_worked_as(p28, says):
     alice = p28.login("alice")
     p28.become(alice, "bob")
@@ -151,6 +166,7 @@ def test_ending_a_session_frees_whom_it_worked_as(p28, says):
     assert p28.become(p28.login("alice"), "bob").status_code == 200
 
 
+@ROW_4
 def test_while_acting_only_the_session_that_is_sent_can_be_ended(p28, cast, says):
     bob, alice, other = p28.login("bob"), p28.login("alice"), p28.login("alice")
     p28.become(alice, "bob")
@@ -168,6 +184,7 @@ def test_while_acting_only_the_session_that_is_sent_can_be_ended(p28, cast, says
 
 
 # --- 8 ---------------------------------------------------------------------------------------------------------------
+@ROW_8
 def test_an_admin_ends_all_sessions_of_a_person_at_every_door(p28, cast, says):
     alice, session, others = p28.login("alice"), p28.login("bob"), at_every_door(cast, "bob")
 
@@ -183,6 +200,7 @@ def test_an_admin_ends_all_sessions_of_a_person_at_every_door(p28, cast, says):
     says(by_key, 404, NO_USER)
 
 
+@ROW_8
 def test_everybody_may_end_the_own_sessions(p28, says):
     one, two = p28.login("bob"), p28.login("bob")
 
@@ -191,6 +209,7 @@ def test_everybody_may_end_the_own_sessions(p28, says):
     assert [p28.is_alive(session) for session in (one, two)] == [False, False]
 
 
+@ROW_8
 def test_who_is_no_admin_learns_nothing_from_an_id_and_an_admin_nothing_of_other_organisations(p28, cast, says):
     alice = p28.login("alice")
     known, foreign = str(cast.user("ivan").pk), str(cast.user("erin").pk)
@@ -206,6 +225,7 @@ def test_who_is_no_admin_learns_nothing_from_an_id_and_an_admin_nothing_of_other
 
 
 # --- 9 ---------------------------------------------------------------------------------------------------------------
+@ROW_9
 def test_a_clone_is_independent_and_keeps_the_absolute_end(p28, says):
     session = p28.login("ivan")
 
@@ -221,6 +241,7 @@ def test_a_clone_is_independent_and_keeps_the_absolute_end(p28, says):
     assert p28.session("POST", clone, "/clone").json()["clonedFrom"] == clone["id"]
 
 
+@ROW_9
 def test_only_the_session_that_is_sent_can_be_cloned(p28, cast, says):
     session, other, alice = p28.login("ivan"), p28.login("ivan"), p28.login("alice")
 
@@ -230,6 +251,7 @@ def test_only_the_session_that_is_sent_can_be_cloned(p28, cast, says):
     says(p28.ask("POST", key), 401, "Authentication required")
 
 
+@ROW_9
 def test_a_clone_of_an_acting_session_keeps_actor_person_and_deadline_and_ends_with_its_original(p28, says):
     session = p28.login("alice")
     acting = p28.become(session, "bob").json()
@@ -242,6 +264,7 @@ def test_a_clone_of_an_acting_session_keeps_actor_person_and_deadline_and_ends_w
     says(p28.session("GET", clone), 401, "Authentication required")
 
 
+@ROW_9
 def test_a_session_that_ends_while_it_is_cloned_leaves_no_clone(p28, cast):
     session = p28.login("bob")
     by = sessions.by_secret(session["lsid"], doors=("platform28",), via=Via(door="platform28"))
@@ -253,6 +276,7 @@ def test_a_session_that_ends_while_it_is_cloned_leaves_no_clone(p28, cast):
     assert not Session.objects.filter(cloned_from=session["id"]).exists()
 
 
+@ROW_9
 def test_what_ends_a_person_elsewhere_ends_the_lsid_at_the_next_request(p28, cast, says, console):
     for deed in (users.disable, users.lock):
         session = p28.login("ivan")

@@ -14,6 +14,9 @@ from identity import clock, crypto, organizations, second_factor, users
 from identity.models import AuditEvent, Session
 from identity.principal import Role
 
+ROW_1 = pytest.mark.wire("platform28", "1.2 row 1 POST /authenticate/{username}")
+ROW_2 = pytest.mark.wire("platform28", "1.2 rows 2, 2b and 2c /authenticate/block/{username}")
+
 FORM = "application/x-www-form-urlencoded"
 WRONG = crypto.password_digest("wrong")
 KEYS = {
@@ -27,6 +30,7 @@ def moment(text):
     return datetime.fromisoformat(text)
 
 
+@ROW_1
 def test_a_form_and_json_make_a_session_with_its_lsid(p28, cast, settings):
     for content_type, body in (
         (FORM, urlencode({"passwordHash": cast.digest("bob")}).encode()),
@@ -53,11 +57,13 @@ def test_a_form_and_json_make_a_session_with_its_lsid(p28, cast, settings):
         assert row.digest == crypto.digest(said["lsid"], purpose="session")
 
 
+@ROW_1
 def test_the_e_mail_address_and_any_spelling_of_the_name_will_do(p28, cast):
     for name in ("bob@acme.example", "BOB", "%20bob%20"):
         assert p28.ask("POST", f"/authenticate/{name}", body={"passwordHash": cast.digest("bob")}).status_code == 200
 
 
+@ROW_1
 @pytest.mark.parametrize(
     "body",
     [
@@ -80,6 +86,7 @@ def test_a_malformed_hash_is_400_and_counts_nothing(p28, says, settings, body):
         says(p28.ask("POST", "/authenticate/bob", body=body), 400, "Invalid request in POST body")
 
 
+@ROW_1
 def test_unknown_wrong_disabled_locked_expired_and_operators_are_refused_alike(p28, cast, says, console):
     users.lock(by=console, user=cast.user("ivan"))
     users.set_expiry(by=console, user=cast.user("carol"), expires_at=clock.now())
@@ -101,6 +108,7 @@ def test_unknown_wrong_disabled_locked_expired_and_operators_are_refused_alike(p
     assert len({answer.content for answer in refused}) == 1
 
 
+@ROW_1
 def test_another_organisation_of_the_person_may_be_named_and_a_wrong_one_is_a_wrong_password(p28, cast, says, console):
     globex = cast.organization("globex")
     for org in (str(globex.pk), "5", "", "\u00e5"):
@@ -112,6 +120,7 @@ def test_another_organisation_of_the_person_may_be_named_and_a_wrong_one_is_a_wr
     assert p28.login("bob", orgId=str(globex.pk))["orgId"] == str(globex.pk)
 
 
+@ROW_1
 def test_whoever_has_a_second_factor_needs_its_code(p28, cast, says, console):
     secret = second_factor.enrol(by=console, user=cast.user("bob")).secret
     code = f"{totp(base64.b32decode(secret + '=' * (-len(secret) % 8))):06d}"
@@ -122,6 +131,7 @@ def test_whoever_has_a_second_factor_needs_its_code(p28, cast, says, console):
     assert p28.ask("POST", "/authenticate/bob", body={**hashed, "otp": code}).status_code == 200
 
 
+@ROW_1
 def test_after_the_last_failure_the_right_password_is_429_and_a_live_session_stays(p28, cast, says, settings):
     settings.LOCKOUT_FAILURES = 2
     session = p28.login("bob")
@@ -139,12 +149,14 @@ def test_after_the_last_failure_the_right_password_is_429_and_a_live_session_sta
 FREE = {"username": "test", "blocked": False, "blockedUntil": None}
 
 
+@ROW_2
 def test_the_pages_own_curl_is_answered_and_its_body_ignored(p28):
     for body in (None, b"{", b"passwordHash=1"):
         answer = p28.ask("GET", "/authenticate/block/test", content_type=FORM, body=body)
         assert (answer.status_code, answer.json()) == (200, FREE)
 
 
+@ROW_2
 def test_a_name_that_is_nobodys_is_blocked_like_any_other(p28, settings):
     settings.LOCKOUT_FAILURES = 1
     p28.ask("POST", "/authenticate/nobody", body={"passwordHash": WRONG})
@@ -152,6 +164,7 @@ def test_a_name_that_is_nobodys_is_blocked_like_any_other(p28, settings):
     assert p28.ask("GET", "/authenticate/block/nobody").json()["blocked"] is True
 
 
+@ROW_2
 @pytest.mark.parametrize("with_key", [False, True], ids=["LSID", "API key"])
 def test_an_admin_blocks_and_unblocks_a_name(p28, cast, says, settings, with_key):
     proof = (
@@ -176,6 +189,7 @@ def test_an_admin_blocks_and_unblocks_a_name(p28, cast, says, settings, with_key
     ]
 
 
+@ROW_2
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 def test_nobody_else_blocks_and_nobody_elsewhere_is_blocked(p28, says, method):
     says(p28.ask(method, "/authenticate/block/ivan"), 401, "Authentication required")

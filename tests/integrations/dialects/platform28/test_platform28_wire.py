@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.wire("platform28", "1.1 calling rules")
+
 NO_SESSION = "Specified session does not exist or the current user does not have access to it"
 NOT_FOUND = (404, {"status": 404, "message": "Not found"})
 
