@@ -30,7 +30,7 @@ from identity import (
     tokens,
     users,
 )
-from identity.errors import CredentialRevoked, NotFound, Spent, WrongCredentials
+from identity.errors import CredentialRevoked, NotFound, Spent, Unauthenticated, WrongCredentials
 from identity.management.console import OperatorCommand
 from identity.models import ApiKey, Application, AuditEvent, Client, Organization, OutboxMessage, SigningKey, User
 from identity.principal import Role, Via
@@ -403,7 +403,7 @@ def test_a_dropped_key_signs_and_verifies_nothing_any_more_and_the_published_nex
 
     assert manage("rotate_signing_key", "--drop", current).strip() == following
 
-    with pytest.raises(CredentialRevoked):
+    with pytest.raises(Unauthenticated):
         sessions.by_token(old, audience="ping:desk.acme.example", via=Via(door="test"))
     assert current not in {key["kid"] for key in tokens.jwks()["keys"]}
     assert SigningKey.objects.filter(state="next").count() == 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from config import transfer
@@ -38,9 +38,15 @@ class Command(OperatorCommand):
             for line in lines:
                 self.stdout.write(line, ending="")
             return ""
-        # Never over an older export, and never for other eyes, with secrets or without.
-        with open(
-            Path(options["output"]), "x", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, 0o600)
-        ) as file:
-            file.writelines(lines)
+        try:
+            # Never over an older export, and never for other eyes, with secrets or without.
+            with open(options["output"], "x", encoding="utf-8", opener=_private) as file:
+                file.writelines(lines)
+        except OSError as refusal:
+            said = _("%(file)s cannot be written: %(reason)s")
+            raise CommandError(said % {"file": options["output"], "reason": refusal.strerror}) from refusal
         return _("Written to %(file)s") % {"file": options["output"]}
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
