@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 Value = TypeVar("Value")
 
+ORIGIN = re.compile(r"https?://(\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.IGNORECASE)
 SECONDS_OF = {"sec": 1, "min": 60, "hour": 3600, "day": 86400}
 
 
@@ -83,6 +85,17 @@ class Environment:
             return [word for word in (part.strip() for part in raw.split(",")) if word]
 
         return self._read(name, "comma-separated list", default, meaning, parse, secret=secret)
+
+    def origins(self, name: str, default: str, meaning: str) -> list[str]:
+        """A comma-separated list of origins, exact or with `*.` in front of the host; `*` alone is refused."""
+
+        def parse(raw: str) -> list[str]:
+            origins = [word for word in (part.strip() for part in raw.split(",")) if word]
+            if not all(ORIGIN.fullmatch(origin) for origin in origins):
+                raise ValueError("must be origins like https://desk.example.com or https://*.example.com")
+            return origins
+
+        return self._read(name, "comma-separated origins", default, meaning, parse)
 
     def rate(self, name: str, default: str, meaning: str) -> Rate:
         """`<limit>/<sec|min|hour|day>`."""

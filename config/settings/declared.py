@@ -55,7 +55,7 @@ TRUSTED_PROXIES = environment.integer(
 ALLOWED_HOSTS = environment.words(
     "ALLOWED_HOSTS", "", "Exact host names served; empty: loopback names and the host of `PUBLIC_URL`."
 )
-CORS_ALLOWED_ORIGINS = environment.words(
+CORS_ALLOWED_ORIGINS = environment.origins(
     "CORS_ALLOWED_ORIGINS",
     "",
     "Origins allowed besides the organisations' own: exact, or `https://*.example.com`.",

@@ -76,6 +76,30 @@ def test_a_senseless_url_is_refused_by_name(value: str) -> None:
         Environment({"PUBLIC_URL": value}).url("PUBLIC_URL", "", "", schemes=("http", "https"))
 
 
+@pytest.mark.parametrize("origins", ["", "https://desk.example.com", "http://localhost:3000, https://*.example.com"])
+def test_origins_are_exact_or_all_below_one_host(origins: str) -> None:
+    expected = [origin.strip() for origin in origins.split(",") if origin]
+
+    assert Environment({"CORS": origins}).origins("CORS", "", "") == expected
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "https://*",
+        "null",
+        "desk.example.com",
+        "https://desk.example.com/",
+        "https://a.example,*",
+        "https://*.*.example",
+    ],
+)
+def test_an_origin_that_lets_everybody_in_is_refused_by_name(origins: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^CORS must be origins"):
+        Environment({"CORS": origins}).origins("CORS", "", "")
+
+
 def test_a_word_outside_of_the_choices_is_refused_by_name() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^PORTAL_ENV must be one of a, b$"):
         Environment({"PORTAL_ENV": "prod"}).text("PORTAL_ENV", "a", "", choices=("a", "b"))
