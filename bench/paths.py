@@ -1,0 +1,106 @@
+"""The hot paths by name: each function prepares what its request needs and answers the request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bench.portal import Portal, Request
+
+JSON = {"Content-Type": "application/json"}
+
+
+def healthz(portal: Portal) -> Request:
+    return Request("GET", "/healthz")
+
+
+def denovolab_sign_in(portal: Portal) -> Request:
+    """Costs a password hash: a slow one is right where people choose what is hashed."""
+    bob = portal.cast["users"]["bob"]
+    body = json.dumps({"email_or_name": bob["username"], "password": bob["password"]}).encode()
+    return Request("POST", "/v1/auth", body, JSON)
+
+
+def denovolab_user(portal: Portal) -> Request:
+    return Request("GET", "/v1/user", headers={"X-Auth-Token": denovolab_token(portal, "bob")})
+
+
+def denovolab_as_agent(portal: Portal) -> Request:
+    body = json.dumps({"agent_id": portal.cast["users"]["bob"]["agent_id"]}).encode()
+    return Request("POST", "/v1/auth/as_agent", body, JSON | {"X-Auth-Token": denovolab_token(portal, "alice")})
+
+
+def denovolab_user_acting(portal: Portal) -> Request:
+    """A request with an impersonation token: the policy is asked again."""
+    made = call(portal, denovolab_as_agent(portal))
+    return Request("GET", "/v1/user", headers={"X-Auth-Token": made["payload"]["token"]})
+
+
+def denovolab_token(portal: Portal, name: str) -> str:
+    person = portal.cast["users"][name]
+    body = json.dumps({"email_or_name": person["username"], "password": person["password"]}).encode()
+    return str(call(portal, Request("POST", "/v1/auth", body, JSON))["payload"]["token"])
+
+
+def platform28_login(portal: Portal) -> Request:
+    """Costs a password hash: the digest that comes is a password, and is kept like one."""
+    bob = portal.cast["users"]["bob"]
+    digest = hashlib.sha256(bob["password"].encode()).hexdigest()
+    return Request("POST", "/authenticate/bob", json.dumps({"passwordHash": digest}).encode(), JSON)
+
+
+def platform28_session(portal: Portal) -> Request:
+    session = platform28_session_of(portal, "bob")
+    return Request("GET", f"/session/{session['id']};lsid={session['lsid']}")
+
+
+def platform28_session_acting(portal: Portal) -> Request:
+    """A request of a session that works as somebody: the policy is asked again."""
+    session = platform28_session_of(portal, "alice")
+    call(portal, platform28_become(portal, session))
+    return Request("GET", f"/session/{session['id']};lsid={session['lsid']}")
+
+
+def platform28_set_effective_user(portal: Portal) -> Callable[[int], Request]:
+    """Each request takes on somebody in a session of its own, which is cloned before the clock runs."""
+    session = platform28_session_of(portal, "alice")
+    clone = Request("POST", f"/session/{session['id']}/clone;lsid={session['lsid']}")
+    return lambda _n: platform28_become(portal, call(portal, clone))
+
+
+def platform28_become(portal: Portal, session: dict[str, Any]) -> Request:
+    body = json.dumps(str(portal.cast["users"]["bob"]["user_id"])).encode()
+    return Request("POST", f"/session/{session['id']}/setEffectiveUser;lsid={session['lsid']}", body, JSON)
+
+
+def platform28_session_of(portal: Portal, name: str) -> dict[str, Any]:
+    person = portal.cast["users"][name]
+    digest = hashlib.sha256(person["password"].encode()).hexdigest()
+    return call(portal, Request("POST", f"/authenticate/{name}", json.dumps({"passwordHash": digest}).encode(), JSON))
+
+
+def call(portal: Portal, request: Request) -> dict[str, Any]:
+    """Send a request once and answer what it said."""
+    connection = portal.connection()
+    connection.request(request.method, request.path, body=request.body, headers=request.headers or {})
+    answer = connection.getresponse()
+    said = answer.read()
+    if answer.status != request.status:
+        raise SystemExit(f"{request.method} {request.path.split(';')[0]}: {answer.status} {said[:200]!r}")
+    heard: dict[str, Any] = json.loads(said)
+    return heard
+
+
+PATHS: dict[str, Callable[[Portal], Request | Callable[[int], Request]]] = {
+    "healthz": healthz,
+    "platform28 /authenticate": platform28_login,
+    "platform28 /session": platform28_session,
+    "platform28 /session acting": platform28_session_acting,
+    "platform28 /session setEffectiveUser": platform28_set_effective_user,
+    "denovolab /v1/auth": denovolab_sign_in,
+    "denovolab /v1/user": denovolab_user,
+    "denovolab /v1/user acting": denovolab_user_acting,
+    "denovolab /v1/auth/as_agent": denovolab_as_agent,
+}
