@@ -76,7 +76,7 @@ class StrictForm(BaseParser):
         return content_type.split(";")[0].strip().lower() == self.media_type
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        return read_form(stream.read())
+        return read_form(stream.read(), content_type=media_type or "")
 
 
 class Input(serializers.Serializer[Any]):
@@ -226,9 +226,7 @@ def read_json(raw: bytes, *, content_type: str = "") -> Any:
     """Read JSON strictly: UTF-8, no byte order mark, depth at most 32, no duplicate keys, finite numbers, 64-bit integers, no NUL
     and no lone surrogate in any string (clarifications 3 and 73). An empty body is an empty object. Raises Malformed.
     """
-    charset = _charset(content_type)
-    if charset not in ("", "utf-8", "utf8"):
-        raise errors.Malformed("the charset is not UTF-8")
+    _check_charset(content_type)
     if not raw.strip():
         return {}
     try:
@@ -247,8 +245,9 @@ def read_query(request: Request) -> dict[str, str]:
     return _unambiguous([(name, value) for name, values in request.query_params.lists() for value in values])
 
 
-def read_form(raw: bytes) -> dict[str, str]:
+def read_form(raw: bytes, *, content_type: str = "") -> dict[str, str]:
     """Read a form strictly: ASCII with UTF-8 behind its escapes, no field twice, no NUL. Raises Malformed."""
+    _check_charset(content_type)
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError as e:
@@ -306,6 +305,11 @@ def _drain(request: Request, said: int) -> None:
     stream, left = request._request.META["wsgi.input"], min(said, LARGEST_DRAINED)
     while left > 0 and (chunk := stream.read(min(CHUNK, left))):
         left -= len(chunk)
+
+
+def _check_charset(content_type: str) -> None:
+    if _charset(content_type) not in ("", "utf-8", "utf8"):
+        raise errors.Malformed("the charset is not UTF-8")
 
 
 def _charset(content_type: str) -> str:
