@@ -77,3 +77,13 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.call_id}"
+
+    def is_missed(self) -> bool:
+        """Say whether somebody called and nobody answered."""
+        return self.direction != self.Direction.OUT and not self.was_answered
+
+    def seconds(self) -> int:
+        """Answer how long a call that is over was, in whole seconds; one that nobody answered was none."""
+        if self.ended_at is None or not self.was_answered:
+            return 0
+        return max(0, int((self.ended_at - self.started_at).total_seconds()))

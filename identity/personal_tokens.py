@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from identity import audit, clock, policy, sessions, tokens
-from identity.errors import Invalid, NotFound
+from identity.errors import CredentialInvalid, Invalid, NotFound
 from identity.models import Session, User
 from identity.principal import Principal, Via
 from identity.tokens import Issued
@@ -62,6 +63,21 @@ def create(*, by: Principal, user: User, domain: str, label: str, lifetime: time
     )
 
 
+def authenticate(token: str, *, origin: str | None, via: Via) -> Principal:
+    """Prove a caller by a personal token, and remember the use. Two queries.
+
+    `origin` is the Origin header of a browser's page, None where there is none: its host is the token's domain, or lies below
+    it. Raises CredentialInvalid, CredentialExpired, CredentialRevoked.
+    """
+    said = tokens.audience_said(token)
+    domain = said.removeprefix(audience(""))
+    if not said.startswith(audience("")) or (origin is not None and not _is_within(origin, domain)):
+        raise CredentialInvalid("not for here")
+    principal, _claims = sessions.by_token(token, audience=said, via=via)
+    sessions.touch(principal.session, at=clock.now())
+    return principal
+
+
 def of_user(user: User) -> QuerySet[Session]:
     """Answer a person's live personal tokens, newest first."""
     return Session.objects.filter(
@@ -90,3 +106,12 @@ def revoke(*, by: Principal, session: Session) -> bool:
             "token.revoked", by=by, subject=session.user, organization=session.organization, label=session.label
         )
     return ended
+
+
+def _is_within(origin: str, domain: str) -> bool:
+    """Say whether a page's host is a domain or below it; `null`, and what is no host name, is not."""
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
+    return bool(DOMAIN.match(host)) and (host == domain or host.endswith(f".{domain}"))

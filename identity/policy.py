@@ -34,6 +34,7 @@ class Permission(StrEnum):
     MESSAGES_MANAGE = "messages.manage"
     AUDIT_READ = "audit.read"
     ORGANIZATION_MANAGE = "organization.manage"
+    CALLS_REPORT = "calls.report"
     FACADES = "facades"
     TICKET_OWN = "ticket.own"
     ALL_ORGANIZATIONS = "all_organizations"
@@ -53,6 +54,7 @@ _ADMIN = _SUPERVISOR | {
     P.MESSAGES_MANAGE,
     P.AUDIT_READ,
     P.ORGANIZATION_MANAGE,
+    P.CALLS_REPORT,
 }
 
 # What a person may by role.

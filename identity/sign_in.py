@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +13,11 @@ from django.db import transaction
 from identity import audit, clock, crypto, lockout, organizations, policy, second_factor, sessions, users
 from identity.errors import TooManyAttempts, WrongCredentials
 from identity.models import Membership, Organization, User
-from identity.principal import Principal, Via
+from identity.principal import Kind, Principal, Via
 from identity.sessions import Opened
+
+# A caller who proves himself anew at every request is remembered as seen this often.
+SEEN_EVERY = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,15 @@ def prove(
     asks_second_factor: bool = True,
     exempt_door: str = "",
     admits_operators: bool = True,
+    admits: Callable[[Organization, Membership], bool] = lambda organization, membership: True,
 ) -> Proven:
     """Prove a person by name or e-mail with a clear password or its digest, and a code where one is needed.
 
     The try is counted in its own committed statement before it is evaluated, and uncounted when it succeeds. `exempt_door` is
     the word under which an organisation may exempt a door that cannot ask for a code; operators get no session of a dialect
-    (clarifications 44), whose doors say so with `admits_operators`. Raises WrongCredentials (nobody,
-    wrong, disabled, locked, expired, foreign address, no membership: all alike), SecondFactorMissing, TooManyAttempts.
+    (clarifications 44), whose doors say so with `admits_operators`; `admits` is asked of everybody else, so that whom a door is
+    closed to learns nothing about the password there. Raises WrongCredentials (nobody, wrong, disabled, locked, expired,
+    foreign address, no membership, not admitted: all alike), SecondFactorMissing, TooManyAttempts.
     """
     at = clock.now()
     user = users.find(name=name)
@@ -57,7 +63,7 @@ def prove(
         audit.refused("login.blocked", via=via, subject=user, name=_printable(name))
         raise
     proven = _evaluate(user, clear, password_sha256, via, organization_id, at=at)
-    if proven is None or user is None or (proven[0] is None and not admits_operators):
+    if proven is None or user is None or not _is_admitted(proven, admits_operators, admits):
         audit.refused(
             "login.failed",
             via=via,
@@ -96,6 +102,26 @@ def open_session(
             session=str(opened.session.pk),
         )  # fmt: skip
     return opened
+
+
+def principal_of(proven: Proven, *, via: Via) -> Principal:
+    """Answer who somebody is that proves himself anew at every request, without a session; and remember the use.
+
+    For members of an organisation only: doors that do this admit no operators.
+    """
+    at, user = clock.now(), proven.user
+    organization, membership = proven.organization, proven.membership
+    if organization is None or membership is None:
+        raise WrongCredentials("wrong credentials")
+    if user.last_seen_at is None or at - user.last_seen_at > SEEN_EVERY:
+        User.objects.filter(pk=user.pk).update(last_seen_at=at)
+    roles = frozenset(membership.roles)
+    return Principal(
+        kind=Kind.PERSON, id=str(user.pk), name=user.username, via=via, user_id=user.pk, organization_id=organization.pk,
+        organization_name=organization.name, roles=roles, permissions=policy.permissions_of(roles),
+        grants=frozenset(membership.grants), passed_second_factor=proven.second_factor_at is not None,
+        has_second_factor=user.has_second_factor,
+    )  # fmt: skip
 
 
 def check_own_password(*, user: User, clear: str | None = None, password_sha256: str | None = None, via: Via) -> None:
@@ -157,6 +183,17 @@ def _evaluate(
     if held is None or held.organization.is_suspended:
         return None
     return held.organization, held
+
+
+def _is_admitted(
+    proven: tuple[Organization | None, Membership | None],
+    admits_operators: bool,
+    admits: Callable[[Organization, Membership], bool],
+) -> bool:
+    organization, membership = proven
+    if organization is None or membership is None:
+        return admits_operators
+    return admits(organization, membership)
 
 
 def _is_exempt(organization: Organization | None, door: str) -> bool:

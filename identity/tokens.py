@@ -121,6 +121,18 @@ def read_with_key(token: str, *, audience: str) -> tuple[dict[str, Any], str]:
     return claims, backend.kid
 
 
+def audience_said(token: str) -> str:
+    """Answer the `aud` that a token claims, unproven; empty where none can be read.
+
+    Only to choose the audience that `read_with_key` then verifies.
+    """
+    try:
+        said = jwt.decode(token, options={"verify_signature": False}).get("aud")
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
+        return ""
+    return said if isinstance(said, str) else ""
+
+
 def jwks() -> dict[str, list[dict[str, Any]]]:
     """Answer the published keys: next, current, and retired ones that still verify (RFC 7517)."""
     ensure()
