@@ -35,7 +35,7 @@ SECRETS_IN_TEXT = (
     (re.compile(r"\bsw[a-z]_[\w-]{20,}"), GONE),
     # user:password@ of a URL, and the addresses whose last segment is a credential.
     (re.compile(r"(://)[^/\s@]+@"), rf"\1{GONE}@"),
-    (re.compile(r"(/t/|/reset/|/tickets/|/session/)[^/\s?\"']+"), rf"\1{GONE}"),
+    (re.compile(r"(/t/|/reset/|/tickets/|/session/)[^/\s?\"'<]+"), rf"\1{GONE}"),
 )
 # What a LogRecord has of its own; everything else came with `extra`.
 OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request", "response"}
@@ -70,11 +70,21 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": redacted(record.getMessage()),
         }
-        line |= {name: var.get() for name, var in (("request_id", request_id), ("route", route)) if var.get()}
+        line |= {name: said for name, said in belonging(record) if said}
         line |= {name: shown(name, value) for name, value in vars(record).items() if name not in OWN}
         if record.exc_info:
             line["traceback"] = redacted(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
+
+
+def belonging(record: logging.LogRecord) -> tuple[tuple[str, str], ...]:
+    """The number and route of the request that a line is about; Django's own lines come when it is over."""
+    request = getattr(record, "request", None)
+    match = getattr(request, "resolver_match", None)
+    return (
+        ("request_id", request_id.get() or getattr(request, "id", "")),
+        ("route", route.get() or getattr(match, "route", "")),
+    )
 
 
 def shown(name: str, value: object) -> object:
@@ -98,6 +108,8 @@ def configured(level: str) -> dict[str, Any]:
             "django": {"handlers": [], "level": level, "propagate": True},
             "gunicorn.error": {"handlers": [], "level": level, "propagate": True},
             "gunicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
+            # It says at every HEAD that the server leaves out the body, which is what a server is for.
+            "gunicorn.http.wsgi": {"level": "ERROR"},
             # Two lines for each task that went well drown the one that did not.
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

@@ -128,6 +128,19 @@ def test_the_lines_of_a_request_carry_its_number_and_route_and_not_its_path(writ
 
 
 def test_a_path_that_nobody_knows_is_not_repeated(written: io.StringIO, client: Client) -> None:
-    assert client.get(f"/nowhere/{SECRET}").status_code == 404
+    answer = client.get(f"/nowhere/{SECRET}")
 
-    assert [line["message"] for line in lines(written)] == ["Not Found: GET unmatched"]
+    (line,) = lines(written)
+    assert answer.status_code == 404
+    assert (line["message"], line["request_id"]) == ("Not Found: GET unmatched", answer.headers["X-Request-ID"])
+    assert SECRET not in written.getvalue()
+
+
+def test_a_refusal_is_told_with_its_number_and_route(written: io.StringIO, client: Client) -> None:
+    answer = client.post("/v1/auth/reset/" + SECRET, data="{", content_type="application/json")
+
+    (line,) = lines(written)
+    assert answer.status_code // 100 == 4
+    assert line["request_id"] == answer.headers["X-Request-ID"]
+    assert line["route"].startswith("v1/auth/reset/<")
+    assert SECRET not in written.getvalue()
