@@ -83,7 +83,7 @@ def membership(*, user: User, organization_id: Any) -> Membership | None:
     return Membership.objects.filter(user=user, organization_id=organization_id).first()
 
 
-def of_member(*, user_id: int | None, organization_id: UUID | str) -> Organization:
+def of_member(*, user_id: Any, organization_id: UUID | str) -> Organization:
     """Answer an open organisation that a person belongs to. Raises NotFound."""
     organization = find(pk=organization_id)
     is_member = Membership.objects.filter(user_id=user_id, organization=organization).exists()
