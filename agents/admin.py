@@ -153,7 +153,7 @@ class PersonAdmin(people.PersonAdmin):
     """The people's pages, where people are also found by extension, and agents get one."""
 
     new_form, new_fields = NewPersonForm, ("extension",)
-    list_display = ("username", "full_name", "email", "extension", "roles", "state", "second_factor", "last_seen")
+    list_display = ("name", "email", "extension", "roles", "state", "second_factor", "last_seen")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         seen = Agent.objects.order_by("extension")

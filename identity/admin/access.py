@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import localize
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -158,10 +159,10 @@ class ClientAdmin(MadeHere):
     def redirects(self, client: Client) -> str:
         return ", ".join(client.redirect_uris)
 
-    @admin.display(description=gettext_lazy("last used"), empty_value=NEVER)
+    @admin.display(description=gettext_lazy("last used"))
     def last_used(self, client: Client) -> Any:
         used = client.secrets.exclude(last_used_at=None).order_by("-last_used_at").first()
-        return used.last_used_at if used else None
+        return localize(used.last_used_at) if used else NEVER
 
 
 class NewApiKeyForm(OwnedForm):
@@ -193,7 +194,16 @@ class ApiKeyAdmin(MadeHere):
     list_select_related = ("organization", "created_by")
     sortable_by = ("created_at",)
     search_fields = ("name",)
-    readonly_fields = ("name", "begins", "state", "organization", "created_by", "created_at", "last_used", "revoked_at")
+    readonly_fields = (
+        "name",
+        "begins",
+        "state",
+        "organization",
+        "created_by",
+        "created_at",
+        "last_used_at",
+        "revoked_at",
+    )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         whose = ("organization",) if sees_all(request) else ()

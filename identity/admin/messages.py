@@ -54,7 +54,7 @@ class MessageAdmin(OfOneOrganization[OutboxMessage]):
     search_fields = ("to",)
     search_help_text = gettext_lazy("The beginning of an address or a number.")
     fields = (
-        "standing", "channel", "to", "template", "locale", "organization", "attempts", "created_at", "next_at", "useful_until", "sent",
+        "standing", "channel", "to", "template", "locale", "organization", "attempts", "created_at", "next_at", "useful_until", "sent_at",
         "provider_id", "provider_status", "last_error",
     )  # fmt: skip
     readonly_fields = fields

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -221,17 +222,17 @@ class PersonAdmin(OfOneOrganization[User]):
     panels_above = ("admin/panels/login_as.html",)
     panels = ("admin/panels/memberships.html", "admin/panels/sessions.html", "admin/panels/worked_as.html")
     form, new_form = PersonForm, NewPersonForm
-    list_display: tuple[str, ...] = ("username", "full_name", "email", "roles", "state", "second_factor", "last_seen")
+    list_display: tuple[str, ...] = ("name", "email", "roles", "state", "second_factor", "last_seen")
     operators_see = ()
     list_filter = (RoleFilter, StateFilter)
     ordering = ("username_key",)
-    sortable_by = ("username",)
+    sortable_by = ("name",)
     search_fields = ("username_key", "email_key")
     search_help_text = gettext_lazy("The beginning of a name, an e-mail address or an extension.")
-    readonly_fields = ("state", "second_factor", "last_sign_in", "last_seen", "created_at")
+    readonly_fields = ("state", "second_factor", "last_login_at", "last_login_address", "last_seen_at", "created_at")
     fieldsets = (
         (gettext_lazy("Who"), {"fields": ("username", "email", "first_name", "last_name", "phone", "mobile", "language")}),
-        (gettext_lazy("State"), {"fields": ("state", "second_factor", "last_sign_in", "last_seen", "created_at")}),
+        (gettext_lazy("State"), {"fields": readonly_fields}),
         (gettext_lazy("Limits"), {"fields": ("expires_at", "auth_ip")}),
     )  # fmt: skip
 
@@ -329,9 +330,10 @@ class PersonAdmin(OfOneOrganization[User]):
 
     # --- columns ----------------------------------------------------------------------------------------------------
 
-    @admin.display(description=gettext_lazy("name"))
-    def full_name(self, user: User) -> str:
-        return f"{user.first_name} {user.last_name}".strip()
+    @admin.display(description=gettext_lazy("name"), ordering="username_key")
+    def name(self, user: User) -> SafeString:
+        full = f"{user.first_name} {user.last_name}".strip()
+        return format_html("{} <small>{}</small>", user.username, full) if full else format_html("{}", user.username)
 
     @admin.display(description=gettext_lazy("roles"))
     def roles(self, user: Any) -> str:
@@ -363,10 +365,6 @@ class PersonAdmin(OfOneOrganization[User]):
     @admin.display(description=gettext_lazy("last seen"), empty_value=NEVER)
     def last_seen(self, user: User) -> Any:
         return user.last_seen_at
-
-    @admin.display(description=gettext_lazy("last sign-in"), empty_value=NEVER)
-    def last_sign_in(self, user: User) -> Any:
-        return user.last_login_at
 
 
 class _Held:

@@ -164,7 +164,7 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
         form_url: str = "",
         obj: Any = None,
     ) -> Any:
-        context |= {"shows_history": False, "panels": (), "panels_above": ()}
+        context |= {"shows_history": False, "panels": (), "panels_above": (), "show_save_and_add_another": add}
         if obj is not None:
             offered = [(d, self.deed_url(obj, d.name)) for d in self.deeds_for(request, obj) if d.is_plain]
             context |= {"panels": self.panels, "panels_above": self.panels_above, "deeds": offered}
