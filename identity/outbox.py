@@ -301,7 +301,8 @@ def _doubt(message: OutboxMessage, error: Exception) -> str:
 
 def _pause(message: OutboxMessage) -> timedelta:
     """From a second, doubling with each attempt to a minute (clarifications 37)."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(message.attempts - 1, 10))
+    pause: timedelta = FIRST_PAUSE * 2 ** min(message.attempts - 1, 10)
+    return min(LONGEST_PAUSE, pause)
 
 
 def _unreadable(message: OutboxMessage, error: Exception) -> str:

@@ -31,7 +31,7 @@ class SmtpGateway:
         DeliveryUnknown when the connection was lost before the server said that it has the message.
         """
         message = _mail(letter)
-        content = message.message().as_bytes(linesep="\r\n")
+        content = message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # the stubs forget Django's mixin
         with _connected() as smtp:
             _envelope(smtp, message)
             try:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 from django.conf import settings as of_the_house
 from django.contrib.auth.hashers import make_password
 
@@ -24,6 +23,12 @@ from tests.processes import environment_of_tests
 
 State = OutboxMessage.State
 Finding = examination.Finding
+
+
+@pytest.fixture(autouse=True)
+def own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the doctor measures corrects the clock of its process, which here is everybody's."""
+    monkeypatch.setattr(clock, "_offset", timedelta(0))
 
 
 def found() -> list[tuple[bool, str]]:
@@ -137,10 +142,11 @@ def test_an_audit_trail_that_nobody_seals_is_an_illness(cast: Cast) -> None:
 
 
 def test_a_clock_that_was_set_back_is_an_illness(cast: Cast) -> None:
-    with time_machine.travel(clock.now() - timedelta(hours=1)):
-        said = found()
+    latest = AuditEvent.objects.latest("pk")
+    AuditEvent.objects.filter(pk=latest.pk).update(at=clock.now() + timedelta(hours=1))
 
-    assert (True, "The clock was set back: the latest audit row lies in the future. Synchronise the clock.") in said
+    said = "The clock was set back: the latest audit row lies in the future. Synchronise the clock."
+    assert found() == [(True, said)]
 
 
 def test_a_clock_that_differs_from_the_databases_is_an_illness(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

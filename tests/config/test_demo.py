@@ -147,7 +147,7 @@ def test_a_cast_that_cannot_be_written_down_is_not_made(file: Path, monkeypatch:
     def full(*arguments: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(demo.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         demo.write(file)
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from celery import Celery, current_app
 from django.db import connection, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from config.celery import app
 from identity import audit, clock, crypto, outbox
 from identity.errors import NotAllowed, NotFound
 from identity.models import AuditEvent, OutboxMessage
@@ -346,9 +348,7 @@ def test_the_task_that_wakes_a_worker_carries_an_id_and_nothing_else(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     said: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        outbox.current_app, "send_task", lambda name, **how: said.append((name, how["kwargs"], how["queue"]))
-    )
+    monkeypatch.setattr(current_app, "send_task", lambda name, **how: said.append((name, how["kwargs"], how["queue"])))
 
     with django_capture_on_commit_callbacks(execute=True):
         slow, fast = put(cast), put(cast, is_urgent=True)
@@ -357,6 +357,44 @@ def test_the_task_that_wakes_a_worker_carries_an_id_and_nothing_else(
         ("identity.tasks.deliver", {"message_id": str(slow.pk)}, "default"),
         ("identity.tasks.deliver", {"message_id": str(fast.pk)}, "urgent"),
     ]
+
+
+def test_a_broker_that_is_gone_keeps_nobody_from_working(
+    cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, caplog: pytest.LogCaptureFixture
+) -> None:
+    Celery(broker="redis://127.0.0.1:1/0", set_as_current=True).conf.broker_connection_timeout = 1
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            message = put(cast)
+    finally:
+        app.set_current()
+
+    assert now(message).state == State.PENDING
+    assert "broker unreachable, the sweep will send" in caplog.text
+
+
+def test_a_message_in_doubt_is_settled_by_one_sweep_only(message: OutboxMessage) -> None:
+    OutboxMessage.objects.filter(pk=message.pk).update(state=State.UNKNOWN, attempts=1)
+    message.refresh_from_db()
+
+    assert [outbox.settle(message), outbox.settle(message)] == [State.PENDING, State.UNKNOWN]
+    assert Gate.asked == [str(message.pk)]
+
+
+def test_a_text_for_phones_has_a_template_of_its_own_and_no_subject(cast: Cast, settings: Any) -> None:
+    texts = {
+        "messages/hail.txt": "long",
+        "messages/hail.sms.txt": "short \n",
+        "messages/hail.subject.txt": "two\nlines",
+    }
+    loaders = [("django.template.loaders.locmem.Loader", texts)]
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "APP_DIRS": False, "OPTIONS": {"loaders": loaders}}]
+
+    sms = outbox.render(put(cast, template="hail", channel="SMS", to="+46701234567"))
+    mail = outbox.render(put(cast, template="hail"))
+
+    assert (sms.subject, sms.body, sms.html) == (None, "short", None)
+    assert (mail.subject, mail.body, mail.html) == ("two lines", "long\n", None)
 
 
 def test_the_audit_trail_of_a_message_names_no_link(message: OutboxMessage) -> None:

@@ -118,7 +118,7 @@ class _Talk(socketserver.StreamRequestHandler):
             return False
         reply = does.replies.get(".", "250 taken")
         if reply.startswith("250"):
-            self.server.messages.append(message_from_bytes(b"".join(lines), policy=policy.default))  # type: ignore[arg-type]
+            self.server.messages.append(message_from_bytes(b"".join(lines), policy=policy.default))
         self.say(reply)
         return True
 

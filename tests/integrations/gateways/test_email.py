@@ -40,7 +40,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """A certificate for 127.0.0.1 that this process trusts, and the server's side of it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
-    at = datetime.now(UTC)  # noqa: TID251 - a certificate is judged by the real clock
+    at = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
         .not_valid_before(at - timedelta(hours=1)).not_valid_after(at + timedelta(hours=1))
@@ -191,8 +191,14 @@ def test_a_server_without_tls_gets_no_message_where_tls_is_asked_for(server: Mai
     assert server.messages == []
 
 
-def test_a_server_that_takes_the_message_and_forgets_its_manners_has_it(server: MailServer) -> None:
-    server.behaviour.hangs_up_at = "QUIT"
+@pytest.mark.parametrize("goodbye", [None, "221 " + "bye " * 3000])
+def test_a_server_that_takes_the_message_and_forgets_its_manners_has_it(
+    server: MailServer, goodbye: str | None
+) -> None:
+    if goodbye is None:
+        server.behaviour.hangs_up_at = "QUIT"
+    else:
+        server.behaviour.replies["QUIT"] = goodbye
 
     SmtpGateway().send(letter())
 
