@@ -268,7 +268,7 @@ def _record_start(row: LoginAs, *, by: Principal) -> None:
 def _take_along(own: Session, before: LoginAs, organization: Organization, *, by: Principal, via: Via) -> None:
     """Begin the same login-as in another organisation, to the same deadline, or none at all where the policy says no."""
     at = clock.now()
-    here = Membership.objects.filter(user_id__in=(own.user_id, before.subject_id), organization=organization)
+    here = Membership.objects.filter(user_id__in=(before.actor_id, before.subject_id), organization=organization)
     memberships = {held.user_id: held for held in here}
     subject = memberships.get(before.subject_id)
     put_off(session=own, reason="organization")

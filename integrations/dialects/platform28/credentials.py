@@ -38,7 +38,7 @@ class LsidOrApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
     """What the OpenAPI page says: it knows no matrix parameters, so the headers stand for all ways."""
 
     target_class = LsidOrApiKey
-    name = ["LSID", "API key"]  # type: ignore[assignment]
+    name = ["LSID", "API key"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         return [
@@ -53,7 +53,7 @@ def sent(request: Request) -> tuple[str | None, str | None]:
     Raises AmbiguousCredentials for both, for one given twice with different values, and for one in the other's place: whose
     authority counts is never guessed (dialects.md 1.1 and 1.3).
     """
-    matrix: dict[str, list[str]] = request.matrix
+    matrix: dict[str, list[str]] = request.matrix  # type: ignore[attr-defined]  # config.middleware.MatrixParameters
     lsids = {*matrix.get("lsid", ()), *_header(request, "X-LSID")}
     api_keys = {*request.query_params.getlist("apiKey"), *_header(request, "X-Api-Key")}
     if "lsid" in request.query_params or "apiKey" in matrix or len(lsids) + len(api_keys) > 1:

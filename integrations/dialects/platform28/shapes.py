@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -25,6 +27,11 @@ class BareJson(edge.AnyJson):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         raw = stream.read()
         return {BODY: edge.read_json(raw, content_type=media_type or "")} if raw.strip() else {}
+
+
+def body_of(request: Request, default: Any) -> Any:
+    """Answer what BareJson read, or the default where there was no body."""
+    return cast(dict[str, Any], request.data).get(BODY, default)
 
 
 # --- in --------------------------------------------------------------------------------------------------------------
@@ -84,7 +91,7 @@ class Bare(Input):
 
     @classmethod
     def read(cls, request: Request, **context: Any) -> dict[str, Any]:
-        said = request.data.get(BODY)
+        said = body_of(request, None)
         return cls.of(said if isinstance(said, dict) else {cls.bare: said}, **context)
 
 
@@ -138,13 +145,14 @@ class PasswordChange(Input):
 
 def read_everywhere(request: Request) -> bool:
     """Answer row 4's bare boolean: all sessions of this user? No body is a no. Raises Invalid for anything else."""
-    said = request.data.get(BODY, False)
+    said = body_of(request, False)
     if not isinstance(said, bool):
         raise Invalid("not a boolean")
     return said
 
 
 # --- out -------------------------------------------------------------------------------------------------------------
+@extend_schema_field(OpenApiTypes.DATETIME)
 class Moment(serializers.Field[datetime, Any, str, Any]):
     """RFC 3339 in UTC, to the millisecond."""
 

@@ -63,14 +63,14 @@ class Authenticate(Platform28ViewSet):
         return Response(shapes.block_status(username, blocks.until(name=username)))
 
     @extend_schema(request=None, responses=shapes.BlockStatus)
-    def block(self, request: Request, username: str) -> Response:
+    def block(self, request: edge.Asked, username: str) -> Response:
         """2b: block a name."""
-        return Response(shapes.block_status(username, blocks.put(by=request.auth, name=username)))
+        return Response(shapes.block_status(username, blocks.put(by=request.principal, name=username)))
 
     @extend_schema(responses=shapes.BlockStatus)
-    def unblock(self, request: Request, username: str) -> Response:
+    def unblock(self, request: edge.Asked, username: str) -> Response:
         """2c: let a name try again."""
-        blocks.lift(by=request.auth, name=username)
+        blocks.lift(by=request.principal, name=username)
         return Response(shapes.block_status(username, None))
 
 
@@ -81,54 +81,54 @@ class Session(Platform28ViewSet):
     open_to_keys = ("find", "end", "end_of_user")
 
     @extend_schema(responses=shapes.LoginSession)
-    def find(self, request: Request, session_id: str) -> Response:
+    def find(self, request: edge.Asked, session_id: str) -> Response:
         """3: read a session."""
-        return Response(shapes.login_session(live_sessions.find(by=request.auth, handle=session_id, doors=DOORS)))
+        return Response(shapes.login_session(live_sessions.find(by=request.principal, handle=session_id, doors=DOORS)))
 
     @extend_schema(request=bool, responses=shapes.Said200)
-    def end(self, request: Request, session_id: str) -> Response:
+    def end(self, request: edge.Asked, session_id: str) -> Response:
         """4: end a session, or with `true` all of its real person."""
-        session = live_sessions.find(by=request.auth, handle=session_id, doors=DOORS)
-        live_sessions.end(by=request.auth, session=session, everywhere=shapes.read_everywhere(request))
+        session = live_sessions.find(by=request.principal, handle=session_id, doors=DOORS)
+        live_sessions.end(by=request.principal, session=session, everywhere=shapes.read_everywhere(request))
         return Response(shapes.sentence("Login session terminated"))
 
     @extend_schema(request=shapes.EffectiveUser, responses=shapes.LoginSession)
-    def set_effective_user(self, request: Request, session_id: str) -> Response:
+    def set_effective_user(self, request: edge.Asked, session_id: str) -> Response:
         """5: work as somebody else."""
-        live_sessions.require_own(by=request.auth, handle=session_id)
+        live_sessions.require_own(by=request.principal, handle=session_id)
         asked = shapes.EffectiveUser.read(request)
         via = edge.way(request, door="setEffectiveUser")
-        return Response(shapes.login_session(login_as.assume(by=request.auth, via=via, **asked)))
+        return Response(shapes.login_session(login_as.assume(by=request.principal, via=via, **asked)))
 
     @extend_schema(responses=shapes.LoginSession)
-    def end_assumed_identity(self, request: Request, session_id: str) -> Response:
+    def end_assumed_identity(self, request: edge.Asked, session_id: str) -> Response:
         """6: be oneself again."""
-        live_sessions.require_own(by=request.auth, handle=session_id)
+        live_sessions.require_own(by=request.principal, handle=session_id)
         return Response(
-            shapes.login_session(login_as.be_oneself(by=request.auth, via=edge.way(request, door=self.door)))
+            shapes.login_session(login_as.be_oneself(by=request.principal, via=edge.way(request, door=self.door)))
         )
 
     @extend_schema(request=shapes.EffectiveOrg, responses=shapes.LoginSession)
-    def set_effective_org(self, request: Request, session_id: str) -> Response:
+    def set_effective_org(self, request: edge.Asked, session_id: str) -> Response:
         """7: work in another of one's organisations."""
-        live_sessions.require_own(by=request.auth, handle=session_id)
+        live_sessions.require_own(by=request.principal, handle=session_id)
         asked = shapes.EffectiveOrg.read(request)
         via = edge.way(request, door="setEffectiveOrg")
-        return Response(shapes.login_session(login_as.move(by=request.auth, via=via, **asked)))
+        return Response(shapes.login_session(login_as.move(by=request.principal, via=via, **asked)))
 
     @extend_schema(responses=shapes.Said200)
-    def end_of_user(self, request: Request, user_id: str) -> Response:
+    def end_of_user(self, request: edge.Asked, user_id: str) -> Response:
         """8: end all sessions of a person."""
-        live_sessions.end_of_person(by=request.auth, user_id=user_id)
+        live_sessions.end_of_person(by=request.principal, user_id=user_id)
         return Response(shapes.sentence("Login session terminated"))
 
     @extend_schema(request=None, responses=shapes.NewLoginSession)
-    def clone(self, request: Request, session_id: str) -> Response:
+    def clone(self, request: edge.Asked, session_id: str) -> Response:
         """9: make a second session like the own one."""
-        live_sessions.require_own(by=request.auth, handle=session_id)
+        live_sessions.require_own(by=request.principal, handle=session_id)
         via = edge.way(request, door=self.door)
         return Response(
-            shapes.new_login_session(sessions.clone(by=request.auth, via=via, secret_prefix=credentials.PREFIX))
+            shapes.new_login_session(sessions.clone(by=request.principal, via=via, secret_prefix=credentials.PREFIX))
         )
 
 
@@ -152,9 +152,9 @@ class Password(Platform28ViewSet):
         return Response(shapes.sentence("successful operation"))
 
     @extend_schema(request=shapes.PasswordChange, responses=shapes.Said200)
-    def change_password(self, request: Request, user_id: str) -> Response:
+    def change_password(self, request: edge.Asked, user_id: str) -> Response:
         """12: set a new password with the old one or the admin's own."""
-        user = password_changes.whose(by=request.auth, user_id=user_id)
+        user = password_changes.whose(by=request.principal, user_id=user_id)
         asked = shapes.PasswordChange.read(request)
-        password_changes.change(by=request.auth, user=user, via=edge.way(request, door=self.door), **asked)
+        password_changes.change(by=request.principal, user=user, via=edge.way(request, door=self.door), **asked)
         return Response(shapes.sentence("Password updated"))

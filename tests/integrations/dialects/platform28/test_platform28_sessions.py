@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from identity import clock, login_as, organizations, sessions, users
+from identity import clock, live_sessions, login_as, organizations, sessions, users
+from identity.errors import NotFound
 from identity.models import AuditEvent, LoginAs, Session
 from identity.principal import Role, Via
 
@@ -264,13 +265,25 @@ def test_a_clone_of_an_acting_session_keeps_actor_person_and_deadline_and_ends_w
     says(p28.session("GET", clone), 401, "Authentication required")
 
 
+@ROW_4
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_session_that_somebody_else_ends_first_is_not_found(p28, everywhere):
+    session = p28.login("bob")
+    by = sessions.by_secret(session["lsid"], doors=("platform28",), via=Via(door="platform28"))
+    found = live_sessions.find(by=by, handle=session["id"], doors=("platform28",))
+    sessions.close(by.session_id, reason="terminated")
+
+    with pytest.raises(NotFound):
+        live_sessions.end(by=by, session=found, everywhere=everywhere)
+
+
 @ROW_9
 def test_a_session_that_ends_while_it_is_cloned_leaves_no_clone(p28, cast):
     session = p28.login("bob")
     by = sessions.by_secret(session["lsid"], doors=("platform28",), via=Via(door="platform28"))
     sessions.close(by.session_id, reason="terminated")
 
-    with pytest.raises(sessions.NotFound):
+    with pytest.raises(NotFound):
         sessions.clone(by=by, via=Via(door="platform28"))
 
     assert not Session.objects.filter(cloned_from=session["id"]).exists()
