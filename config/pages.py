@@ -1,4 +1,4 @@
-"""What every page is told, and the two error pages that Django would render without their request."""
+"""What every page is told, and the error pages where Django's own would miss the request or trip over it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def environment(request: HttpRequest) -> dict[str, str]:
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer 400 with the banner of a running login-as, which Django's own page would leave out (clarifications 21)."""
     return _with_request_if_possible(request, "400.html", status=400)
+
+
+def denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 403 without reading the body, as Django's own page does: one that cannot be read would make it a fault."""
+    return _with_request_if_possible(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 404 without reading the body, as Django's own page does."""
+    return _with_request_if_possible(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -18,4 +18,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("integrations.urls")),
 ]
 handler400 = "config.pages.bad_request"
+handler403 = "config.pages.denied"
+handler404 = "config.pages.not_found"
 handler500 = "config.pages.server_error"

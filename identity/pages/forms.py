@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from identity import personal_tokens
@@ -69,7 +70,8 @@ class NewPassword(Form):
     password = password_field(
         _("New password"),
         is_new=True,
-        help_text=_("12 characters or more. Three or four words are easy to keep in mind."),
+        help_text=_("%(number)d characters or more. Three or four words are easy to keep in mind.")
+        % {"number": settings.PASSWORD_MIN_LENGTH},
     )
 
 
