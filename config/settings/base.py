@@ -174,6 +174,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    # Choices stay where they are used: names for them would have to be agreed on by all dialects.
+    "POSTPROCESSING_HOOKS": [],
 }
 
 # --- what leaves the house -------------------------------------------------------------------------------------------
