@@ -22,6 +22,7 @@ DOOR = "ping"
 COOKIE = "ping_session"
 PATH = "/api"
 PREFIX = "swp"
+LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 LIFETIME = timedelta(days=30)
 IDLE = timedelta(hours=12)
 # What an organisation calls the three ways where it switches them (clarifications 63).
@@ -137,7 +138,7 @@ def open_session(proven: Proven, request: Request, response: Response) -> None:
 def close_session(principal: Principal, response: Response) -> None:
     """End the session of the cookie that was sent, and take the cookie back."""
     sessions.close(principal.session_id, reason="logout", by=principal)
-    response.set_cookie(COOKIE, "", max_age=0, path=PATH, secure=True, httponly=True, samesite="Lax")
+    response.set_cookie(COOKIE, "", max_age=0, expires=LONG_AGO, path=PATH, secure=True, httponly=True, samesite="Lax")
 
 
 def is_by_token(principal: Principal) -> bool:
