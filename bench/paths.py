@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from bench.portal import Portal, Request
 
@@ -81,6 +83,33 @@ def platform28_session_of(portal: Portal, name: str) -> dict[str, Any]:
     return call(portal, Request("POST", f"/authenticate/{name}", json.dumps({"passwordHash": digest}).encode(), JSON))
 
 
+def oauth_client_credentials(portal: Portal) -> Request:
+    return oauth_form(portal, "acme_service", "/security/oauth/token", grant_type="client_credentials")
+
+
+def oauth_introspect(portal: Portal) -> Request:
+    token = call(portal, oauth_client_credentials(portal))["access_token"]
+    return oauth_form(portal, "acme_service", "/oauth/introspect", token=token)
+
+
+def oauth_jwks(portal: Portal) -> Request:
+    return Request("GET", "/.well-known/jwks.json")
+
+
+def auvious_bearer(portal: Portal) -> Request:
+    """A bearer read of one object: what proving the caller costs, with little besides."""
+    token = call(portal, oauth_client_credentials(portal))["access_token"]
+    application = portal.cast["applications"]["openid"]
+    return Request("GET", f"/security/applications/{application}", headers={"Authorization": f"Bearer {token}"})
+
+
+def oauth_form(portal: Portal, client: str, path: str, **form: str) -> Request:
+    known = portal.cast["clients"][client]
+    pair = base64.b64encode(f"{known['client_id']}:{known['client_secret']}".encode()).decode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {pair}"}
+    return Request("POST", path, urlencode(form).encode(), headers)
+
+
 def call(portal: Portal, request: Request) -> dict[str, Any]:
     """Send a request once and answer what it said."""
     connection = portal.connection()
@@ -103,4 +132,8 @@ PATHS: dict[str, Callable[[Portal], Request | Callable[[int], Request]]] = {
     "denovolab /v1/user": denovolab_user,
     "denovolab /v1/user acting": denovolab_user_acting,
     "denovolab /v1/auth/as_agent": denovolab_as_agent,
+    "oauth client_credentials": oauth_client_credentials,
+    "oauth introspect": oauth_introspect,
+    "oauth jwks": oauth_jwks,
+    "auvious bearer": auvious_bearer,
 }

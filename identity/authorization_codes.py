@@ -118,6 +118,12 @@ def redeem(
     return row
 
 
+def purge(*, before: datetime, batch: int = 1000) -> int:
+    """Delete codes that were over before a moment, a batch at a time; answers how many."""
+    old = AuthorizationCode.objects.filter(expires_at__lt=before).values_list("pk", flat=True)[:batch]
+    return AuthorizationCode.objects.filter(pk__in=list(old)).delete()[0]
+
+
 def sign_in_client(organization: Organization) -> Client:
     """Answer the client through which an organisation's people sign in, the oldest if there are several. Raises NotFound."""
     clients = Client.objects.filter(organization=organization, serves_sign_in=True, deleted_at=None)

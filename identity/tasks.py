@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from celery import shared_task
 
-from identity import audit, clock, limits, login_as, outbox, sessions
+from identity import audit, authorization_codes, clients, clock, limits, login_as, outbox, sessions
 
 # Ended sessions stay for a while, so that an owner can see what was open.
 KEPT = timedelta(days=30)
@@ -34,6 +35,13 @@ def seal_audit() -> None:
 
 @shared_task(name="identity.tasks.purge")
 def purge() -> None:
-    limits.purge()
-    outbox.purge()
-    sessions.purge(before=clock.now() - KEPT)
+    before = clock.now() - KEPT
+    over = (
+        partial(sessions.purge, before=before),
+        partial(authorization_codes.purge, before=before),
+        clients.purge_uses,
+    )
+    for purge_a_batch in (limits.purge, outbox.purge, *over):
+        # A batch at a time: nobody waits long behind its lock.
+        while purge_a_batch():
+            continue

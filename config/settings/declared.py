@@ -117,6 +117,12 @@ ACCESS_TOKEN_SECONDS = environment.integer("ACCESS_TOKEN_SECONDS", 3600, "Life o
 REFRESH_TOKEN_SECONDS = environment.integer(
     "REFRESH_TOKEN_SECONDS", 86400, "Absolute life of an Auvious refresh token."
 )
+OAUTH_QUERY_PARAMETERS = environment.text(
+    "OAUTH_QUERY_PARAMETERS",
+    "refuse",
+    "Whether the token endpoint also reads parameters from the query, where logs and proxies see secrets.",
+    choices=("refuse", "accept"),
+)
 SRS_PING_SECONDS = environment.integer("SRS_PING_SECONDS", 60, "Genesys keep-alive.")
 TICKET_TTL_SECONDS = environment.integer("TICKET_TTL_SECONDS", 14400, "Default life of a ticket.")
 OTP_LIFETIME_SECONDS = environment.integer("OTP_LIFETIME_SECONDS", 600, "Life of a one-time code.")

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import clients, clock, sessions, tokens
-from identity.errors import Unauthenticated
+from identity.errors import Malformed, Unauthenticated
 from identity.principal import Kind, Principal
 from integrations import edge
 from integrations.dialects.oauth import credentials, errors, grants, shapes
+from integrations.dialects.oauth.answers import (
+    FORM,
+    Introspected,
+    Introspection,
+    Person,
+    TokenAnswer,
+    TokenRequest,
+    answers,
+)
 
 # Long enough to spare us, short enough for a key that had to be dropped.
 CACHED = "public, max-age=300"
@@ -30,6 +41,8 @@ class OAuthViewSet(edge.DialectViewSet):
     def asked(self, request: Request) -> tuple[Mapping[str, str], credentials.Caller]:
         """Answer the parameters of the body, and which client sent them. Raises TooManyAttempts at the client's own limit."""
         form = cast(Mapping[str, str], request.data)
+        if settings.OAUTH_QUERY_PARAMETERS == "accept":
+            form = _joined(form, edge.read_query(request))
         self.proven = credentials.caller_of(request, form)
         if self.proven.client is not None:
             clients.admit(client=self.proven.client, at=clock.now())
@@ -47,11 +60,19 @@ class OAuthViewSet(edge.DialectViewSet):
         return final
 
 
+def _joined(form: Mapping[str, str], query: Mapping[str, str]) -> Mapping[str, str]:
+    """Put the parameters of the query beside those of the body; one that is in both is refused (RFC 6749, 3.2)."""
+    if set(form) & set(query):
+        raise Malformed("a parameter is repeated")
+    return {**form, **query}
+
+
 class Token(OAuthViewSet):
     """What becomes of tokens: issued, looked at, ended (RFC 6749, 3.2; RFC 7662; RFC 7009)."""
 
     open_to_strangers = ("issue", "introspect", "revoke")
 
+    @extend_schema(request={FORM: TokenRequest}, responses=answers(TokenAnswer, 400, 401, 429))
     def issue(self, request: Request) -> Response:
         form, caller = self.asked(request)
         grants.require(form, "grant_type")
@@ -60,6 +81,7 @@ class Token(OAuthViewSet):
             raise errors.UnsupportedGrant("grant_type")
         return Response(grant(caller, form), headers={"Pragma": "no-cache"})
 
+    @extend_schema(request={FORM: Introspected}, responses=answers(Introspection, 400, 401, 429))
     def introspect(self, request: Request) -> Response:
         form, caller = self.asked(request)
         if caller.client is None:
@@ -67,6 +89,7 @@ class Token(OAuthViewSet):
         grants.require(form, "token")
         return Response(grants.introspect(caller, form["token"]))
 
+    @extend_schema(request={FORM: Introspected}, responses=answers(None, 400, 401, 429))
     def revoke(self, request: Request) -> Response:
         form, caller = self.asked(request)
         grants.require(form, "token")
@@ -88,6 +111,7 @@ class UserInfo(OAuthViewSet):
             raise errors.TokenInvalid("no person stands behind this token")
         return principal
 
+    @extend_schema(request=None, responses=answers(Person, 401))
     def me(self, request: Request) -> Response:
         principal = cast(Principal, request.auth)
         return Response(shapes.userinfo(sessions.person_of(principal), scope=shapes.scope_of(principal.session)))

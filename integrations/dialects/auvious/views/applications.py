@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,6 +12,7 @@ from identity import applications, organizations
 from identity.errors import Invalid
 from integrations import edge
 from integrations.dialects.auvious import paging, shapes
+from integrations.dialects.auvious.answers import Application, CreateApplicationCommand, Created, answers
 from integrations.dialects.auvious.views.base import AuviousViewSet
 from integrations.vendors import configs
 
@@ -24,20 +26,29 @@ SORTABLE = {
     "expiresAt": "expires_at",
 }
 GUARDED = "GENESYS"
+PAGING = [
+    OpenApiParameter("page", int, description="From 0."),
+    OpenApiParameter("size", int, description="From 1 to 100; 20 if it is not said."),
+    OpenApiParameter("sort", str, many=True, description="A property, then `,asc` or `,desc`."),
+    OpenApiParameter("pageable", str, description="All three in one: `page,0,size,20,sort,createdAt`."),
+]
 
 
 class Applications(AuviousViewSet):
     """What an organisation has connected."""
 
+    @extend_schema(parameters=PAGING, responses=answers(Application(many=True), 400, 403))
     def all(self, request: Request) -> Response:
         found = applications.visible_to(by=self.caller)
         page = paging.page_of(found, request.query_params, sortable=SORTABLE)
         return Response([shapes.application(row, viewer=self.caller) for row in page])
 
+    @extend_schema(responses=answers(Application, 403, 404))
     def one(self, request: Request, application_id: str) -> Response:
         row = applications.find_for(by=self.caller, application_id=application_id)
         return Response(shapes.application(row, viewer=self.caller))
 
+    @extend_schema(request=CreateApplicationCommand, responses=answers(Created, 400, 403, 404))
     def create(self, request: Request) -> Response:
         by, body = self._writer("add"), self.body()
         type_ = shapes.TypeOfApplication.of(body)["type_"]
@@ -53,6 +64,7 @@ class Applications(AuviousViewSet):
         )  # fmt: skip
         return Response({"id": row.pk})
 
+    @extend_schema(request=shapes.UpdateApplication, responses=answers(None, 400, 403, 404, status=204))
     def change(self, request: Request, application_id: str) -> Response:
         by = self._writer("edit")
         row = applications.find_for(by=by, application_id=application_id)
@@ -65,6 +77,7 @@ class Applications(AuviousViewSet):
         applications.change(by=by, application=row, grant=grant, **asked)
         return edge.empty()
 
+    @extend_schema(responses=answers(None, 403, 404, status=204))
     def delete(self, request: Request, application_id: str) -> Response:
         by = self._writer("delete")
         row = applications.find_for(by=by, application_id=application_id)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from identity import clock, organizations, users
 from identity.errors import NotAllowed
 from integrations.dialects.auvious import shapes
+from integrations.dialects.auvious.answers import User, answers
 from integrations.dialects.auvious.views.base import AuviousViewSet
 
 
 class Users(AuviousViewSet):
     """People, for internal services only."""
 
+    @extend_schema(responses=answers(User, 403, 404))
     def one(self, request: Request, user_id: str) -> Response:
         if not self.caller.is_internal:
             raise NotAllowed("internal services only")

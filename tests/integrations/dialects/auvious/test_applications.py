@@ -11,6 +11,8 @@ from identity.models import Application
 from identity.principal import at_the_console
 from tests.integrations.dialects.auvious.conftest import Callers, empty, refused
 
+pytestmark = pytest.mark.wire("auvious", "3.2 Applications")
+
 GENESYS = {"organizationId": "gc-org", "pcEnvironment": "mypurecloud.ie"}
 SECTIONS = {"serviceParameters": {"s": "for services"}, "agentParameters": {"a": 1}, "customerParameters": {"c": None}}
 PAIR = {"serviceParameters": {"clientId": "a", "clientSecret": "b"}}

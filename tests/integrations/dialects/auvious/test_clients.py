@@ -14,6 +14,8 @@ from identity.errors import NotAllowedWhileActing
 from identity.models import Client, ClientSecret, ClientUse, Organization
 from tests.integrations.dialects.auvious.conftest import Callers, empty, refused
 
+pytestmark = pytest.mark.wire("auvious", "3.2 Clients")
+
 MASK = "********"
 
 

@@ -19,6 +19,8 @@ from identity import audit, keys
 from identity.models import Key
 from tests.integrations.dialects.auvious.conftest import Callers, refused
 
+pytestmark = pytest.mark.wire("auvious", "3.2 Keys")
+
 MASK = "********"
 KEYS = {"id", "userId", "organizationId", "type", "keySize", "privateKey", "publicKey", "key", "comment", "createdAt"}
 WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505  # weak, to be refused

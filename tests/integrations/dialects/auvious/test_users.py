@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from identity import clock, users
 from identity.principal import at_the_console
 from integrations.dialects.auvious.shapes import moment
 from tests.integrations.dialects.auvious.conftest import Callers, refused
+
+pytestmark = pytest.mark.wire("auvious", "3.2 Users")
 
 
 def test_an_internal_service_reads_a_person(callers: Callers) -> None:

@@ -17,6 +17,8 @@ from identity.pages.middleware import ACTING_DOOR, DOOR
 from identity.principal import Via, at_the_console
 from tests.integrations.dialects.oauth.conftest import CUSTOMER, Endpoint, claims_of, refused
 
+pytestmark = pytest.mark.wire("oauth", "60 authorize, userinfo")
+
 BACK = "http://127.0.0.1:8000/desk/callback"
 VERIFIER = "v" * 50
 IDENTIFIED = {"scope": "openid profile email", "nonce": "n-1"}

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from identity import authorization_codes, tokens
@@ -14,6 +15,8 @@ from identity.pages.middleware import DOOR
 from identity.principal import at_the_console
 from tests.cast import Cast
 from tests.integrations.dialects.oauth.conftest import Endpoint
+
+pytestmark = pytest.mark.wire("auvious", "3.0 single use")
 
 AtOnce = Callable[[int, Callable[[int], Any]], list[Any]]
 MANY = 64

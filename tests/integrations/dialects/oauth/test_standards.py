@@ -13,6 +13,8 @@ from identity.models import LoginAs
 from identity.principal import Role, at_the_console
 from tests.integrations.dialects.oauth.conftest import CUSTOMER, Endpoint, claims_of, refused
 
+pytestmark = pytest.mark.wire("oauth", "30 metadata, introspection, revocation; 22 exchange")
+
 BASE = "http://127.0.0.1:8000"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"

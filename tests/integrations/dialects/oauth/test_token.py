@@ -11,9 +11,13 @@ import time_machine
 from django.test import Client
 
 from identity import clients, clock, users
+from identity.models import AuthorizationCode, RefreshToken
 from identity.principal import at_the_console
+from identity.tasks import purge
 from tests.cast import Cast
 from tests.integrations.dialects.oauth.conftest import CUSTOMER, FORM, TOKEN, Endpoint, basic, claims_of, refused
+
+pytestmark = pytest.mark.wire("auvious", "3.0 POST /security/oauth/token")
 
 CLIENT_CREDENTIALS = {"grant_type": "client_credentials"}
 TOKEN_KEYS = {"access_token", "token_type", "expires_in", "scope", "organization", "jti", "sub"}
@@ -130,6 +134,15 @@ def test_parameters_in_the_query_do_not_count(endpoint: Endpoint) -> None:
     refused(answer, 400, "invalid_request")
 
 
+def test_parameters_in_the_query_count_where_the_operator_accepts_them(endpoint: Endpoint, settings: Any) -> None:
+    settings.OAUTH_QUERY_PARAMETERS = "accept"
+    path, pair = f"{TOKEN}?grant_type=client_credentials", "acme_service"
+    assert endpoint.post(path, {}, by=pair).status_code == 200
+    assert endpoint.post(path, {"scope": "x"}, by=pair).status_code == 200
+    refused(endpoint.post(path, {"grant_type": "client_credentials"}, by=pair), 400, "invalid_request")
+    refused(endpoint.post(f"{path}&grant_type=password", {}, by=pair), 400, "invalid_request")
+
+
 def test_a_deleted_client_is_unknown_and_its_tokens_are_dead(endpoint: Endpoint) -> None:
     token, (client_id, _) = endpoint.bearer("acme_service"), endpoint.secret("acme_service")
     client = clients.find(client_id=client_id, organization_id=endpoint.cast.organization("acme").pk)
@@ -190,6 +203,19 @@ def test_a_code_of_somebody_disabled_meanwhile_is_dead(endpoint: Endpoint) -> No
     users.disable(by=at_the_console(), user=endpoint.cast.user("bob"))
     form = {"grant_type": "password", "username": "bob", "password": code}
     refused(endpoint.ask(form, by="agent_sso"), 400, "invalid_grant")
+
+
+def test_what_is_over_is_purged_and_what_lives_is_kept(endpoint: Endpoint) -> None:
+    body = endpoint.person("bob")
+    endpoint.code("bob")
+    with time_machine.travel(clock.now() + timedelta(days=32), tick=False):
+        purge()
+        assert endpoint.refresh(body["refresh_token"]).json()["error_description"] == "NOT_FOUND"
+    assert not RefreshToken.objects.exists()
+    assert not AuthorizationCode.objects.exists()
+    endpoint.code("bob")
+    purge()
+    assert AuthorizationCode.objects.count() == 1
 
 
 # --- refresh ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""What the OpenAPI page says that Auvious' operations answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from identity.principal import Role
+from integrations.dialects.auvious.shapes import CreateApplication, CreateKey, TypeOfApplication
+from integrations.vendors import configs
+
+
+class Error(serializers.Serializer[Any]):
+    error = serializers.CharField()
+
+
+class ClientResponseValue(serializers.Serializer[Any]):
+    clientId = serializers.CharField()
+    clientSecret = serializers.CharField(help_text="Real after create and rotate, a constant otherwise.")
+    description = serializers.CharField()
+    roles = serializers.ListField(child=serializers.ChoiceField([role.value for role in Role]))
+
+
+class CreateApplicationCommand(TypeOfApplication, CreateApplication):
+    """What is sent to connect an application."""
+
+
+class Created(serializers.Serializer[Any]):
+    id = serializers.CharField()
+
+
+class Application(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    id = serializers.CharField()
+    organizationId = serializers.CharField()
+    type = serializers.ChoiceField(list(configs.SCHEMAS))
+    config = serializers.DictField(help_text="Of the three sections, the one for this class of caller.")
+    createdAt = serializers.DateTimeField()
+    visible = serializers.BooleanField()
+    expiresAt = serializers.DateTimeField(allow_null=True)
+
+
+class CreateKeyCommand(CreateKey):
+    """What is sent to keep a key."""
+
+
+class KeyCreated(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    publicKey = serializers.CharField()
+    key = serializers.CharField(allow_null=True)
+
+
+class Key(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    userId = serializers.CharField()
+    organizationId = serializers.CharField()
+    type = serializers.ChoiceField(["SSH_RSA"])
+    keySize = serializers.IntegerField()
+    privateKey = serializers.CharField(help_text="A constant, if the caller is no service.")
+    publicKey = serializers.CharField()
+    key = serializers.CharField(allow_null=True)
+    comment = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+
+
+class Authority(serializers.Serializer[Any]):
+    authority = serializers.CharField()
+
+
+class User(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    password = serializers.CharField(help_text="Always a constant.")
+    expiresAt = serializers.DateTimeField(allow_null=True)
+    locked = serializers.BooleanField()
+    credentialsExpireAt = serializers.DateTimeField(allow_null=True)
+    disabled = serializers.BooleanField()
+    roles = serializers.ListField(child=serializers.CharField())
+    createdAt = serializers.DateTimeField()
+    lastSeenAt = serializers.DateTimeField(allow_null=True)
+    personalDataEntityId = serializers.CharField(allow_null=True)
+    version = serializers.IntegerField()
+    enabled = serializers.BooleanField()
+    authorities = Authority(many=True)
+    username = serializers.CharField()
+    accountNonExpired = serializers.BooleanField()
+    accountNonLocked = serializers.BooleanField()
+    credentialsNonExpired = serializers.BooleanField()
+
+
+def answers(shape: Any, *refusals: int, status: int = 200) -> dict[int, Any]:
+    """Answer what an operation answers; 401 is always among it, and every refusal looks alike."""
+    return {status: shape, **dict.fromkeys((401, *refusals), Error)}
