@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -396,3 +397,32 @@ def test_subject_refusals_and_actor_refusals_are_different_meanings(cast):
         login_as.start(by=cast.principal("alice"), subject_id=cast.user("dave").pk, via=VIA)
     with pytest.raises(LoginAsActorRefused):
         login_as.start(by=cast.principal("bob"), subject_id=cast.user("ivan").pk, via=VIA)
+
+
+@pytest.mark.parametrize(("actor", "rule"), [("alice", None), ("carol", "not_allowed"), ("bob", "not_allowed")])
+def test_whether_somebody_may_work_as_anybody_is_known_without_a_query(
+    cast, actor, rule, django_assert_max_num_queries
+):
+    by = cast.principal(actor)
+
+    if rule is None:
+        with django_assert_max_num_queries(0):
+            login_as.require_actor(by=by, via=VIA)
+    else:
+        with pytest.raises(LoginAsActorRefused, match=rule):
+            login_as.require_actor(by=by, via=VIA)
+        row = AuditEvent.objects.get(event="login_as.refused")
+        assert (row.actor, row.subject, row.rule) == (actor, "", rule)
+
+
+def test_nobody_but_a_person_with_a_session_works_as_anybody(cast, console):
+    by, _row, opened = acting(cast)
+
+    with pytest.raises(LoginAsActorRefused, match="not_allowed"):
+        login_as.require_actor(by=console, via=VIA)
+    with pytest.raises(LoginAsActorRefused, match="nested"):
+        login_as.require_actor(by=cast.principal_of(opened.session), via=VIA)
+    with pytest.raises(NotFound):
+        sessions.person_of(replace(console, session=Session()))
+    assert sessions.person_of(by).username == "alice"
+    assert sessions.person_of(cast.principal_of(opened.session)).username == "bob"

@@ -41,6 +41,15 @@ def test_a_request_costs_two_queries_acting_or_not(partner, django_assert_num_qu
 
 
 @USER
+def test_an_admins_token_is_told_from_others_within_the_same_two_queries(partner, django_assert_num_queries):
+    token = partner.token("alice")
+    partner.get("/v1/user", token)
+
+    with django_assert_num_queries(2):
+        assert partner.post("/v1/auth/as_agent", b"{", token).status_code == 400
+
+
+@USER
 def test_the_last_use_is_remembered_when_what_is_remembered_is_a_minute_old(partner, cast, django_assert_num_queries):
     token = partner.token("bob")
     partner.get("/v1/user", token)
