@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from identity import audit, clock
-from identity.admin.rows import OfOneOrganization, badge, sees_all
+from identity.admin.rows import WORDS_PER_SEARCH, OfOneOrganization, badge, sees_all
 from identity.models import AuditEvent
 from identity.policy import Permission
 
@@ -34,6 +34,7 @@ FAMILIES = (
     ("token.", gettext_lazy("tokens")), ("signing_key.", gettext_lazy("signing keys")),
 )  # fmt: skip
 BATCH = 1000
+COLUMNS_ASKED = ("actor", "subject", "door", "event", "rule", "address")
 # A sheet that opens a cell beginning with one of these would run it as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
@@ -113,7 +114,7 @@ class AuditAdmin(OfOneOrganization[AuditEvent]):
     list_filter = (FamilyFilter, DayFilter, ActorFilter, SubjectFilter, DoorFilter)
     sortable_by = ()
     ordering = ("-id",)
-    search_fields = ("actor",)
+    search_fields = ("actor", "subject", "acting_as", "event", "door", "address")
     search_help_text = gettext_lazy(
         "A name, an event, a door, an address; or like actor:alice, subject:bob, door:portal."
     )
@@ -129,19 +130,16 @@ class AuditAdmin(OfOneOrganization[AuditEvent]):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[QuerySet[AuditEvent], bool]:
-        for word in search_term.split()[:4]:
-            column, colon, value = word.partition(":")
-            if colon and column in ("actor", "subject", "door", "event", "rule", "address"):
-                queryset = queryset.filter(**{column: value})
-            else:
-                any_of = (
-                    Q(**{f"{one}__startswith": word}) for one in ("subject", "acting_as", "event", "door", "address")
-                )
-                fits = Q(actor__startswith=word)
-                for one in any_of:
-                    fits |= one
-                queryset = queryset.filter(fits)
+        """Leave the rows unbounded: an export holds all that fit."""
+        for word in search_term.split()[:WORDS_PER_SEARCH]:
+            queryset = queryset.filter(self.fitting(request, word))
         return queryset, False
+
+    def fitting(self, request: HttpRequest, word: str) -> Q:
+        column, colon, value = word.partition(":")
+        if colon and column in COLUMNS_ASKED:
+            return Q(**{column: value})
+        return super().fitting(request, word)
 
     def get_urls(self) -> list[URLPattern]:
         pages = [

@@ -48,6 +48,7 @@ class SessionAdmin(OfOneOrganization[Session]):
     """The open sessions; admins may end one."""
 
     reads = Permission.LIVE_READ
+    shows_newest_only = True  # who wants one of a hundred thousand asks by name
     deeds = (
         Deed("end", gettext_lazy("End"), Permission.SESSIONS_MANAGE, _end_session, tone="bad", question=gettext_lazy("End this session?")),
     )  # fmt: skip
@@ -74,14 +75,10 @@ class SessionAdmin(OfOneOrganization[Session]):
     def get_list_filter(self, request: HttpRequest) -> Any:
         return self.list_filter
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[QuerySet[Session], bool]:
-        key = key_of(search_term)
-        if key:
-            who = User.objects.filter(Q(username_key__startswith=key) | Q(email_key__startswith=key))
-            queryset = queryset.filter(user_id__in=who.values("pk"))
-        return queryset, False
+    def fitting(self, request: HttpRequest, word: str) -> Q:
+        key = key_of(word)
+        who = User.objects.filter(Q(username_key__startswith=key) | Q(email_key__startswith=key))
+        return Q(user_id__in=who.values("pk"))
 
     @admin.display(description=gettext_lazy("whose"))
     def whose(self, session: Session) -> str:
@@ -155,15 +152,9 @@ class LoginAsAdmin(OfOneOrganization[LoginAs]):
     def get_list_filter(self, request: HttpRequest) -> Any:
         return self.list_filter
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[QuerySet[LoginAs], bool]:
-        key = key_of(search_term)
-        if key:
-            queryset = queryset.filter(
-                Q(actor__username_key__startswith=key) | Q(subject__username_key__startswith=key)
-            )
-        return queryset, False
+    def fitting(self, request: HttpRequest, word: str) -> Q:
+        key = key_of(word)
+        return Q(actor__username_key__startswith=key) | Q(subject__username_key__startswith=key)
 
     def audit_name(self, row: Any) -> str:
         return str(row.subject)

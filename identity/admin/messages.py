@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -58,11 +57,6 @@ class MessageAdmin(OfOneOrganization[OutboxMessage]):
         "provider_id", "provider_status", "last_error",
     )  # fmt: skip
     readonly_fields = fields
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[QuerySet[OutboxMessage], bool]:
-        return queryset.filter(Q(to__startswith=search_term)) if search_term else queryset, False
 
     @admin.display(description=gettext_lazy("state"))
     def standing(self, message: OutboxMessage) -> SafeString:

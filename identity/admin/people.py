@@ -28,7 +28,6 @@ from identity.models.user import key_of
 from identity.policy import GRANTS, Permission
 from identity.principal import Role
 
-WORDS_PER_SEARCH = 4
 SESSIONS_SHOWN, HISTORY_SHOWN = 50, 20
 ROLES = [
     (Role.AGENT.value, gettext_lazy("Agent")),
@@ -246,11 +245,6 @@ class PersonAdmin(OfOneOrganization[User]):
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return (*self.list_filter, OrganizationFilter) if sees_all(request) else self.list_filter
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[User], bool]:
-        for word in search_term.split()[:WORDS_PER_SEARCH]:
-            queryset = queryset.filter(self.fitting(request, word))
-        return queryset, False
 
     def fitting(self, request: HttpRequest, word: str) -> Q:
         """Answer who fits a word of the search: by the beginning of what is indexed, or of a first or last name."""
