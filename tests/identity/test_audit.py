@@ -77,7 +77,7 @@ def test_the_chain_shows_a_missing_link(db, monkeypatch):
     monkeypatch.setattr(audit, "BATCH", 1)
     write(3)
     audit.seal()
-    first, second, third = AuditSeal.objects.order_by("pk")
+    _first, second, third = AuditSeal.objects.order_by("pk")
     AuditEvent.objects.filter(seal=second).delete()
     AuditSeal.objects.filter(pk=third.pk).update(previous=None)
     second.delete()

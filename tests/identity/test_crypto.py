@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from identity import clock, crypto
 
@@ -128,8 +129,6 @@ class FarOff:
 
 
 def test_a_process_whose_clock_is_off_goes_by_the_databases(db):
-    from django.db import connection
-
     try:
         assert clock.measure(FarOff()) > timedelta(minutes=9)
         assert clock.now() - datetime.now(UTC) > timedelta(minutes=9)

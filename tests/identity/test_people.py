@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from identity import clients, organizations, second_factor, sessions, sign_in, users
@@ -278,8 +280,6 @@ def test_a_client_of_a_suspended_organisation_is_refused(cast, console):
 
 
 def test_a_rotation_ends_the_old_secret_at_once_or_after_a_grace(cast, console):
-    from datetime import timedelta
-
     first = cast.said["clients"]["acme_service"]["client_secret"]
     second = clients.rotate(by=console, client=client_of(cast), grace=timedelta(minutes=5)).secret
     assert authenticate(cast, first) == authenticate(cast, second)
