@@ -132,7 +132,7 @@ def _line(record: dict[str, Any]) -> str:
 def _said(row: Any, column: Any, there: Ids) -> Any:
     """Answer a column as JSON has it; None for a pointer to what does not travel."""
     value = getattr(row, column.attname)
-    if column.is_relation and value not in there[column.related_model]:
+    if column.is_relation and value not in there.get(column.related_model, ()):
         return None
     if value is None or isinstance(value, (str, int, float, bool, list, dict)):
         return value
