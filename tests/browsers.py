@@ -33,6 +33,9 @@ class Browser(Client):
         super().__init__(enforce_csrf_checks=True, **more)
         self.seen = ""
 
+    def get(self, *args: Any, **more: Any) -> Any:
+        return super().get(*args, **more)
+
     def generic(self, *args: Any, **more: Any) -> Any:
         return super().generic(*args, **{**more, "secure": True})
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from identity import clock, personal_tokens, second_factor, sessions, users
-from identity.models import AuditEvent, BackupCode, Session, TotpDevice
+from identity import clock, personal_tokens, second_factor, sessions
+from identity.errors import CredentialRevoked, NotAllowed, NotFound
+from identity.models import AuditEvent, BackupCode, Session, TotpDevice, User
 from identity.principal import Principal, Via
 from tests.browsers import Browser, code_of
 from tests.cast import Cast
@@ -101,7 +102,7 @@ def test_what_belongs_to_somebody_else_cannot_be_ended(at_desk: AtDesk, cast: Ca
 
 
 def test_nobody_ends_the_sessions_of_others_by_the_verb(cast: Cast) -> None:
-    with pytest.raises(sessions.NotFound):
+    with pytest.raises(NotFound):
         sessions.close_others(by=cast.principal("alice"), user=cast.user("bob"))
 
 
@@ -121,7 +122,7 @@ def test_a_token_is_shown_once_and_revoked_for_good(at_desk: AtDesk, cast: Cast)
     assert "My phone" in page
     assert text.group(1) not in page
     assert bob.send(f"/account/tokens/{principal.session_id}/revoke/").url == "/account/"
-    with pytest.raises(sessions.CredentialRevoked):
+    with pytest.raises(CredentialRevoked):
         sessions.by_token(text.group(1), audience=audience, via=Via(door="test"))
 
 
@@ -183,7 +184,7 @@ def test_a_stolen_session_cannot_put_its_own_factor_in_place(at_desk: AtDesk, ca
         lambda: second_factor.begin(by=cast.principal("bob"), user=cast.user("bob")),
         lambda: second_factor.confirm(by=cast.principal("bob"), user=cast.user("bob"), code="1"),
     ):
-        with pytest.raises(second_factor.NotAllowed):
+        with pytest.raises(NotAllowed):
             verb()
 
 
@@ -249,7 +250,7 @@ def test_pages_with_people_s_data_are_stored_nowhere(at_desk: AtDesk, path: str)
 
 
 def test_an_operator_has_an_account_too(browser: Browser, db: None) -> None:
-    users.User.objects.create_superuser("olga", "olga@portal.example", "correct horse battery")
+    User.objects.create_superuser("olga", "olga@portal.example", "correct horse battery")
     browser.get("/login/")
     browser.send("/login/", username="olga", password="correct horse battery")
     assert browser.get("/account/").status_code == 200

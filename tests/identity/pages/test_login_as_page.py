@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from agents import actions as agents
 from identity import audit, clock, login_as, organizations, second_factor, users
@@ -400,7 +400,7 @@ def test_a_page_costs_two_queries_for_knowing_who_asks(
     alice = at_desk("alice")
     if is_acting:
         alice.work_as(cast, "bob")
-    request = found_by(PortalAuthentication(lambda _: None), alice, "/desk/")
+    request = found_by(PortalAuthentication(lambda _: HttpResponse()), alice, "/desk/")
     with django_assert_num_queries(2):
         assert request.principal.name == ("bob" if is_acting else "alice")
         assert bool(request.acting) is is_acting
