@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from agents.models import Agent
-from identity import audit, login_as, policy
+from identity import audit, login_as, policy, sessions
 from identity.errors import Invalid, NotFound
-from identity.models import LoginAs, Organization, User
+from identity.models import LoginAs, Organization, Session, User
 from identity.principal import Principal, Via
 
 EXTENSION_TRIES = 20
@@ -58,7 +59,7 @@ def of_user(*, user_id: Any, organization_id: Any) -> Agent | None:
 
 def of_organization(organization_id: Any) -> QuerySet[Agent]:
     """Answer all agents of an organisation."""
-    return Agent.objects.select_related("user", "organization").filter(organization_id=organization_id)
+    return Agent.objects.select_related("user", "organization", "seat_session").filter(organization_id=organization_id)
 
 
 def listed(organization_id: Any) -> QuerySet[Agent]:
@@ -96,13 +97,29 @@ def set_presence(
 
 @transaction.atomic
 def set_place(*, by: Principal, agent: Agent, place: str, devices: list[dict[str, str]] | None = None) -> Agent:
-    """Say where an agent sits and with which devices (hot seating)."""
+    """Say by hand where an agent sits and with which devices; what a sign-in said before counts no more.
+
+    Raises NotAllowed, NotFound.
+    """
     _may_change(by, agent)
-    agent.place = place[:100]
+    agent.place, agent.seat_session = place[:100], None
     if devices is not None:
         agent.devices = devices
-    agent.save(update_fields=["place", "devices"])
+    agent.save(update_fields=["place", "devices", "seat_session"])
     return agent
+
+
+@transaction.atomic
+def sit(*, by: Principal, session: Session, place: str = "", devices: Sequence[Mapping[str, str]] = ()) -> None:
+    """Seat whoever signed in at a place for as long as that session lives (hot seating); what was said before is forgotten.
+
+    `place` and `devices` (each with `dn` and `switch`) are kept with the session. People without an agent record sit nowhere.
+    """
+    policy.forbid_while_acting(by)
+    sessions.note(session, place=place, devices=[dict(device) for device in devices])
+    Agent.objects.filter(user_id=by.user_id, organization_id=by.organization_id).update(
+        seat_session=session, place="", devices=[]
+    )
 
 
 def _may_change(by: Principal, agent: Agent) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from identity import clock
-from identity.models import Organization, User
+from identity.models import Organization, Session, User
 
 
 class Agent(models.Model):
@@ -28,6 +29,16 @@ class Agent(models.Model):
     key_words = models.JSONField(_("key words"), default=list, blank=True)
     place = models.CharField(_("place"), max_length=100, blank=True)
     devices = models.JSONField(_("devices"), default=list, blank=True)
+    # Whoever signed in at a place sits there as long as that session lives, and nobody has to clear the chair after him.
+    seat_session = models.ForeignKey(
+        Session,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("signed in at"),
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:
@@ -41,6 +52,20 @@ class Agent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.extension} {self.user}"
+
+    @property
+    def seat(self) -> str:
+        """Where the agent sits now: the place of a live sign-in, or else what was said by hand; empty for nowhere."""
+        return str(self._seated().get("place") or self.place)
+
+    @property
+    def seat_devices(self) -> list[dict[str, str]]:
+        """The devices of the seat, each with `dn` and `switch`."""
+        return list(self._seated().get("devices") or self.devices)
+
+    def _seated(self) -> dict[str, Any]:
+        session = self.seat_session
+        return session.details if session is not None and session.is_open(at=clock.now()) else {}
 
     def is_until_over(self, *, at: datetime) -> bool:
         return self.profile_until is not None and self.profile_until <= at

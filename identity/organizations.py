@@ -170,6 +170,16 @@ def cors_origins() -> set[str]:
     return {origin for origins in found for origin in origins}
 
 
+def cors_origins_of(principal: Principal) -> set[str]:
+    """Answer the browser origins of the organisation that somebody acts in; no query where a session was read."""
+    session = principal.session
+    if session is None:
+        found = Organization.objects.filter(pk=principal.organization_id).values_list("cors_origins", flat=True)
+        return {origin for origins in found for origin in origins}
+    organization = session.effective_organization or session.organization
+    return set(organization.cors_origins) if organization else set()
+
+
 def suspend(*, by: Principal, organization: Organization) -> None:
     """Close an organisation's doors at the next request, everybody's and every client's. Raises NotAllowed."""
     policy.require_operator(by)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,6 +164,30 @@ def touch(session: Session, *, at: datetime, always: bool = False) -> None:
             User.objects.filter(pk=session.user_id).update(last_seen_at=at)
 
 
+def behind(*, by: Principal, doors: tuple[str, ...]) -> list[Session]:
+    """Answer the open sessions of these doors that a person has in the caller's organisation, newest first."""
+    at = clock.now()
+    found = Session.objects.filter(
+        user_id=by.user_id, organization_id=by.organization_id, door__in=doors, ended_at=None, expires_at__gt=at
+    )
+    return [session for session in found.order_by("-created_at", "pk") if session.is_open(at=at)]
+
+
+def keep_alive(found: Sequence[Session], *, idle: timedelta) -> None:
+    """Let sessions idle for `idle` from now on, however long they could before; for doors that say that they are alive."""
+    at = clock.now()
+    Session.objects.filter(pk__in=[session.pk for session in found], ended_at=None).update(
+        last_seen_at=at, idle_seconds=int(idle.total_seconds())
+    )
+    User.objects.filter(pk__in=[session.user_id for session in found if session.user_id]).update(last_seen_at=at)
+
+
+def note(session: Session, **details: Any) -> None:
+    """Write down more about an open session, in words of its door."""
+    session.details = session.details | details
+    Session.objects.filter(pk=session.pk, ended_at=None).update(details=session.details)
+
+
 def close(session_id: UUID, *, reason: str, by: Principal | None = None, via: Via | None = None) -> bool:
     """End one session, and the login-as that runs in it or out of it; answers whether it was open."""
     at = clock.now()
@@ -204,8 +229,9 @@ def close_all(
     but: Any = None,
     with_personal_tokens: bool = False,
     organization: Organization | None = None,
+    doors: tuple[str, ...] = (),
 ) -> int:
-    """End a person's sessions behind every door, but one if said; answers how many were ended.
+    """End a person's sessions behind every door, or behind these, but one if said; answers how many were ended.
 
     Personal tokens outlive a password change but not a reset (dialects.md 0.4).
     """
@@ -213,6 +239,8 @@ def close_all(
     found = Session.objects.filter(user=user, ended_at=None, expires_at__gt=at).exclude(pk=but)
     if organization is not None:
         found = found.filter(organization=organization)
+    if doors:
+        found = found.filter(door__in=doors)
     if not with_personal_tokens:
         found = found.filter(is_personal_token=False)
     ended = 0

@@ -71,5 +71,5 @@ def _page(
     context = whereabouts(by) | {"agent": agent, "presence_form": None, "place_form": None}
     if agent is not None and not only_looks:
         context["presence_form"] = presence_form or Presence.of(agent)
-        context["place_form"] = place_form or Place(initial={"place": agent.place})
+        context["place_form"] = place_form or Place(initial={"place": agent.seat})
     return render(request, "pages/desk.html", context, status=status)
