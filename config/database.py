@@ -33,6 +33,7 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
 
 def _sqlite(path: Path, data_dir: Path) -> dict[str, Any]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)  # SQLite makes its journals with the mode that the file has
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,

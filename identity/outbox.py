@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -32,6 +33,8 @@ LONGEST_PAUSE = timedelta(seconds=60)
 ROOM = timedelta(seconds=15)
 # A message that was given up can be repeated for a week.
 WIPED, FORGOTTEN = timedelta(days=7), timedelta(days=90)
+BROKER_REST = timedelta(seconds=5)
+_broker_rests_until = 0.0
 # Nobody waits longer than this for a message without a shorter use of its own.
 USEFUL = timedelta(days=2)
 
@@ -106,7 +109,14 @@ def put(
 
 
 def wake(message: OutboxMessage, *, after: timedelta = timedelta(0)) -> None:
-    """Tell a worker by task name, at once or after a pause. A broker that is gone costs nothing: beat sweeps for what was missed."""
+    """Tell a worker by task name, at once or after a pause.
+
+    A broker that is gone costs the first request two seconds and those of the next moments nothing: nobody asks it again
+    until then, and beat sweeps for what was missed.
+    """
+    global _broker_rests_until
+    if time.monotonic() < _broker_rests_until:
+        return
     try:
         current_app.send_task(
             "identity.tasks.deliver",
@@ -117,6 +127,7 @@ def wake(message: OutboxMessage, *, after: timedelta = timedelta(0)) -> None:
             retry=False,
         )
     except (OperationalError, OSError):
+        _broker_rests_until = time.monotonic() + BROKER_REST.total_seconds()
         logger.warning("broker unreachable, the sweep will send", extra={"outbox": str(message.pk)})
 
 

@@ -359,18 +359,22 @@ def test_the_task_that_wakes_a_worker_carries_an_id_and_nothing_else(
     ]
 
 
-def test_a_broker_that_is_gone_keeps_nobody_from_working(
-    cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, caplog: pytest.LogCaptureFixture
+def test_a_broker_that_is_gone_keeps_nobody_from_working_and_is_not_asked_again_at_once(
+    cast: Cast,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(outbox, "_broker_rests_until", 0.0)  # and what it is afterwards is forgotten again
     Celery(broker="redis://127.0.0.1:1/0", set_as_current=True).conf.broker_connection_timeout = 1
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            message = put(cast)
+            messages = [put(cast), put(cast)]
     finally:
         app.set_current()
 
-    assert now(message).state == State.PENDING
-    assert "broker unreachable, the sweep will send" in caplog.text
+    assert [now(message).state for message in messages] == [State.PENDING, State.PENDING]
+    assert caplog.text.count("broker unreachable, the sweep will send") == 1
 
 
 def test_a_message_in_doubt_is_settled_by_one_sweep_only(message: OutboxMessage) -> None:
