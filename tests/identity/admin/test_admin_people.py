@@ -368,6 +368,7 @@ def test_who_worked_as_a_person_stands_on_the_persons_page(cast: Cast, admin_of:
     )  # fmt: skip
 
     assert "Ticket 4711: no sound" in admin_of("alice").get(page_of(bob)).text
+    assert "Ticket 4711: no sound" not in admin_of("carol").get(page_of(bob)).text
 
 
 # --- the list ------------------------------------------------------------------------------------------------------------
