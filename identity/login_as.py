@@ -227,9 +227,9 @@ def _permitted(by: Principal, subject_id: int | str, via: Via, *, at: datetime) 
     """Answer the person to be worked as, if the policy says yes; a no is audited."""
     subject = None
     try:
-        _check_actor(by, at=at)
+        actor = _check_actor(by, at=at)
         subject = users.get(user_id=subject_id, organization_id=by.organization_id)
-        _check(by, subject, at=at)
+        _check_subject(by, actor, subject, at=at)
     except LoginAsRefused as e:
         audit.refused(
             "login_as.refused",
@@ -329,7 +329,10 @@ def _check_actor(by: Principal, *, at: datetime) -> policy.Standing:
 
 
 def _check(by: Principal, subject: User, *, at: datetime) -> None:
-    actor = _check_actor(by, at=at)
+    _check_subject(by, _check_actor(by, at=at), subject, at=at)
+
+
+def _check_subject(by: Principal, actor: policy.Standing, subject: User, *, at: datetime) -> None:
     held = Membership.objects.filter(user=subject, organization_id=by.organization_id).first()
     if held is None:
         raise NotFound("no such person")

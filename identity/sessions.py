@@ -58,6 +58,7 @@ def open_(
     organization: Organization | None = None,
     idle: timedelta | None = None,
     login_as: LoginAs | None = None,
+    effective_organization: Organization | None = None,
     cloned_from: Session | None = None,
     passed_second_factor_at: datetime | None = None,
     is_personal_token: bool = False,
@@ -75,8 +76,8 @@ def open_(
     secret = crypto.make(secret_prefix)
     session = Session(
         door=via.door, digest=crypto.digest(secret, purpose=PURPOSE), user=user, client=client, holder=holder[:200],
-        organization=organization, login_as=login_as, cloned_from=cloned_from, is_personal_token=is_personal_token,
-        label=label, details=details or {}, address=via.address, user_agent=via.user_agent[:300], created_at=at,
+        organization=organization, effective_organization=effective_organization, login_as=login_as, cloned_from=cloned_from,
+        is_personal_token=is_personal_token, label=label, details=details or {}, address=via.address, user_agent=via.user_agent[:300], created_at=at,
         last_seen_at=at, expires_at=expires_at or at + lifetime,
         idle_seconds=None if idle is None else int(idle.total_seconds()), second_factor_at=passed_second_factor_at,
     )  # fmt: skip
@@ -521,10 +522,8 @@ def clone(*, by: Principal, via: Via, secret_prefix: str = "") -> Opened:
         opened = open_(
             via=via, lifetime=timedelta(0), expires_at=own.expires_at, user=own.user, organization=own.organization,
             idle=None if own.idle_seconds is None else timedelta(seconds=own.idle_seconds), login_as=own.login_as, cloned_from=own,
-            passed_second_factor_at=own.second_factor_at, secret_prefix=secret_prefix,
+            effective_organization=own.effective_organization, passed_second_factor_at=own.second_factor_at, secret_prefix=secret_prefix,
         )  # fmt: skip
-        opened.session.effective_organization = own.effective_organization
-        opened.session.save(update_fields=["effective_organization"])
         audit.record(
             "session.cloned", by=by, via=via, subject=own.user, organization=own.organization, session=str(own.pk), clone=str(opened.session.pk)
         )  # fmt: skip
@@ -536,6 +535,7 @@ def hold(by: Principal) -> Session:
 
     It is still open and appears as the one it did when the caller was proven; else it raises NotFound.
     """
+    # Two statements: one that waits for the lock would join the locked row to rows as they were before it waited.
     _lock(Q(pk=by.session_id))
     own = _first(_row().filter(pk=by.session_id, ended_at=None))
     if own is None or own.login_as_id != (by.acting.login_as_id if by.acting else None):
