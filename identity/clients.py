@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
@@ -28,11 +29,20 @@ from identity.models import ApiKey, Client, ClientSecret, ClientUse, Organizatio
 from identity.principal import Kind, Principal, Role, Via
 from identity.sessions import Opened
 
+logger = logging.getLogger(__name__)
+
 SECRET_PURPOSE = "client-secret"  # noqa: S105  # the word that separates digests
 API_KEY_PURPOSE = "api-key"
 # Days that calls of internal services are remembered: no organisation says how long.
 KEPT_OF_INTERNALS = 90
 LONGEST_GRACE = timedelta(days=7)
+
+
+# What proving a client needs to know: the organisation's many settings would cost more than the look-up.
+_OF_A_SECRET = (
+    "last_used_at", "client__organization", "client__roles", "client__is_internal", "client__serves_sign_in",
+    "client__requests_per_minute", "client__deleted_at", "client__organization__name", "client__organization__suspended_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ def create(
     """Make a client; no roles = it may do nothing. Raises NotAllowed, Invalid naming `roles`."""
     _may_manage(by, organization)
     check_roles(roles, by=by)
-    if is_internal and by.user_id is not None and not by.is_operator:
+    if is_internal and not (by.is_system or by.is_operator):
         raise NotAllowed("internal")
     client = Client.objects.create(
         id=str(uuid.uuid4()), organization=organization, description=description[:500], roles=list(dict.fromkeys(roles)),
@@ -157,10 +167,11 @@ def authenticate(*, client_id: str, secret: str, via: Via) -> Client:
     digests = crypto.digests(secret, purpose=SECRET_PURPOSE)
     found = (
         ClientSecret.objects.select_related("client__organization")
+        .only(*_OF_A_SECRET)
         .filter(
             Q(expires_at=None) | Q(expires_at__gt=at),
             digest__in=digests,
-            client_id=client_id[:64],
+            client_id=client_id,
             client__deleted_at=None,
         )
         .first()
@@ -184,8 +195,15 @@ def admit(*, client: Client, at: datetime) -> None:
 
 
 def note_use(*, client_id: str, endpoint: str, status: int, address: str) -> None:
-    """Remember one call of a client; `endpoint` is the route with its placeholders, never an address with an id in it."""
-    ClientUse.objects.create(client_id=client_id, endpoint=endpoint[:200], status=status, address=address[:45])
+    """Remember one call of a client; `endpoint` is the route with its placeholders, never an address with an id in it.
+
+    Comes after the deed: when the trace cannot be written, the log says so and the answer goes out all the same.
+    """
+    try:
+        with transaction.atomic():
+            ClientUse.objects.create(client_id=client_id, endpoint=endpoint[:200], status=status, address=address[:45])
+    except DatabaseError:
+        logger.warning("the trace of a client's call is lost", extra={"endpoint": endpoint, "status": status})
 
 
 def purge_uses(*, batch: int = 1000) -> int:
@@ -209,7 +227,7 @@ def open_session(*, client: Client, via: Via) -> Opened:
 def create_api_key(*, by: Principal, organization: Organization, name: str) -> Made:
     """Make an API key of an organisation. Raises NotAllowed."""
     policy.forbid_while_acting(by)
-    if by.user_id is not None:
+    if not by.is_system:
         policy.require(by, policy.Permission.API_KEYS_MANAGE)
         if by.organization_id is not None and by.organization_id != organization.pk:
             raise NotFound("no such organisation")
@@ -225,7 +243,7 @@ def create_api_key(*, by: Principal, organization: Organization, name: str) -> M
 def revoke_api_key(*, by: Principal, key: ApiKey) -> None:
     """End an API key at the next request. Raises NotAllowed."""
     policy.forbid_while_acting(by)
-    if by.user_id is not None:
+    if not by.is_system:
         policy.require(by, policy.Permission.API_KEYS_MANAGE)
         if by.organization_id is not None and by.organization_id != key.organization_id:
             raise NotFound("no such key")

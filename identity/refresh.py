@@ -48,11 +48,11 @@ def rotate(*, secret: str, client_id: str | None, via: Via) -> Rotated:
     if row is None or row.session.client_id != client_id:
         raise CredentialInvalid("no such refresh token")
     sessions.principal_of(row.session, via=via, at=at)
-    with transaction.atomic():
-        # Claims first: two uses at once would both pass a look at `used_at`.
-        claimed = RefreshToken.objects.filter(pk=row.pk, used_at=None).update(used_at=at)
-        if claimed == 1:
-            return Rotated(row.session, begin(session=row.session, at=at))
+    if row.used_at is None:
+        with transaction.atomic():
+            # Claims first: two uses at once would both pass a look at `used_at`.
+            if RefreshToken.objects.filter(pk=row.pk, used_at=None).update(used_at=at) == 1:
+                return Rotated(row.session, begin(session=row.session, at=at))
     _end_family(row.session, via=via)
     raise CredentialRevoked("the refresh token was used before")
 
@@ -89,6 +89,8 @@ def _find(secret: str) -> RefreshToken | None:
 
 
 def _end_family(session: Session, *, via: Via) -> None:
+    if not Session.objects.filter(pk=session.pk, ended_at=None).exists():
+        return  # somebody else was faster; a flood of the same token must not queue for the same lock
     with transaction.atomic():
         if sessions.close(session.pk, reason="token reused", via=via):
             subject = session.user or session.holder or session.client_id

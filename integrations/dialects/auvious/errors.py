@@ -51,7 +51,6 @@ def _sentence(error: errors.DomainError | None) -> str:
     """Say which field is wrong and how; a partner's refusal is its own word."""
     if isinstance(error, errors.UpstreamRefused):
         return error.error or "invalid_request"
-    if isinstance(error, errors.Invalid):
-        said = [f"{name}: {' '.join(map(str, why))}".strip(": ") for name, why in sorted(error.fields.items())]
-        return "; ".join(said) or error.message or "Bad Request"
-    return "Bad Request"
+    fields = error.fields if isinstance(error, errors.Invalid) else {}
+    said = [f"{name}: {' '.join(map(str, why))}".strip(": ") for name, why in sorted(fields.items())]
+    return "; ".join(said) or "Bad Request"

@@ -112,9 +112,12 @@ class CreateKey(Reader):
             raise serializers.ValidationError("Symmetric types only.")
 
 
-def forbid_foreign(by: Principal, body: dict[str, Any]) -> None:
-    """Go on only if nothing is sent that internal services alone may send. Raises NotAllowed."""
-    if not by.is_internal and any(body.get(name) is not None for name in FOREIGN):
+def forbid_foreign(by: Principal, body: dict[str, Any], reader: type[Input]) -> None:
+    """Go on only if nothing is sent that internal services alone may send, where the operation knows it at all (clarifications 69).
+
+    Raises NotAllowed.
+    """
+    if not by.is_internal and any(body.get(name) is not None for name in FOREIGN if name in reader().fields):
         raise NotAllowed("internal services only")
 
 

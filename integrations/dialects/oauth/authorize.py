@@ -157,14 +157,11 @@ def _code(request: HttpRequest, principal: Principal, client: Any, redirect_uri:
     if principal.organization_id is None or principal.organization_id != client.organization_id:
         raise Denied("access_denied", "The person is not of the client's organisation")
     session = principal.session
-    try:
-        return authorization_codes.issue(
-            by=principal.coming(via_of(request, door=DOOR)), user=sessions.person_of(principal), client=client,
-            organization=client.organization, session=session, authenticated_at=session.created_at, redirect_uri=redirect_uri,
-            code_challenge=asked.code_challenge, scope=asked.scope, nonce=asked.nonce,
-        )  # fmt: skip
-    except NotFound as e:
-        raise Denied("access_denied", "The person may not sign in") from e
+    return authorization_codes.issue(
+        by=principal.coming(via_of(request, door=DOOR)), user=sessions.person_of(principal), client=client,
+        organization=client.organization, session=session, authenticated_at=session.created_at, redirect_uri=redirect_uri,
+        code_challenge=asked.code_challenge, scope=asked.scope, nonce=asked.nonce,
+    )  # fmt: skip
 
 
 def _back(redirect_uri: str, said: Mapping[str, str], **more: str) -> HttpResponse:

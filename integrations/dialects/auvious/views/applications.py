@@ -51,10 +51,10 @@ class Applications(AuviousViewSet):
     @extend_schema(request=CreateApplicationCommand, responses=answers(Created, 400, 403, 404))
     def create(self, request: Request) -> Response:
         by, body = self._writer("add"), self.body()
+        shapes.forbid_foreign(by, body, shapes.CreateApplication)
         type_ = shapes.TypeOfApplication.of(body)["type_"]
         grant = configs.grant_of(type_, "add")
         applications.require_writer(by, grant=grant)
-        shapes.forbid_foreign(by, body)
         asked = shapes.CreateApplication.of(body)
         organization_id = shapes.organization_of(by, asked)
         configs.check(type_, asked["config"])

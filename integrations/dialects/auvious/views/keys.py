@@ -19,7 +19,7 @@ class Keys(AuviousViewSet):
     def create(self, request: Request) -> Response:
         by, body = self.caller, self.body()
         keys.require_keeper(by)
-        shapes.forbid_foreign(by, body)
+        shapes.forbid_foreign(by, body, shapes.CreateKey)
         asked = shapes.CreateKey.of(body)
         organization_id = shapes.organization_of(by, asked)
         with shapes.in_their_words(shapes.CreateKey):

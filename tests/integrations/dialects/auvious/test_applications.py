@@ -184,6 +184,7 @@ def test_only_internal_services_choose_ids_and_organisations(callers: Callers) -
     acme = str(callers.cast.organization("acme").pk)
     for more in ({"id": "x"}, {"organizationId": acme}):
         refused(admin.post("/applications", {**body, **more}), 403)
+        refused(admin.post("/applications", {"type": "nonsense", **more}), 403)
     assert admin.post("/applications", {**body, "id": None, "organizationId": None}).status_code == 200
 
 

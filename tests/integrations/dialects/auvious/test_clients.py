@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test import Client as DjangoClient
 
 from identity import clients, clock, keys
 from identity.errors import NotAllowedWhileActing
@@ -97,6 +99,13 @@ def test_an_admin_may_grant_all_four_roles_and_none(callers: Callers) -> None:
     assert admin.post("/clients").json()["roles"] == []
 
 
+def test_an_empty_body_that_calls_itself_a_form_is_an_empty_object(callers: Callers) -> None:
+    headers = {"Authorization": f"Bearer {callers.client('acme_admin').token}"}
+    form = "application/x-www-form-urlencoded"
+    assert DjangoClient().generic("POST", "/security/clients", b"", form, headers=headers).json()["roles"] == []
+    assert DjangoClient().generic("POST", "/security/clients", b"a=b", form, headers=headers).status_code == 415
+
+
 def test_a_client_without_roles_may_do_nothing(callers: Callers) -> None:
     made = callers.client("acme_admin").post("/clients", {}).json()
     token = log_in(callers, made["clientId"], made["clientSecret"]).json()["access_token"]
@@ -158,6 +167,15 @@ def test_every_call_of_a_client_leaves_a_trace_without_ids(callers: Callers) -> 
     assert [(use.endpoint, use.status) for use in uses] == [
         ("POST /security/oauth/token", 200), ("GET /security/applications/<str:application_id>", 404)
     ]  # fmt: skip
+
+
+def test_a_trace_that_cannot_be_written_spoils_no_answer(callers: Callers, caplog: pytest.LogCaptureFixture) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE identity_clientuse RENAME TO gone")
+    assert callers.endpoint.ask({"grant_type": "client_credentials"}, by="acme_agent").status_code == 200
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE gone RENAME TO identity_clientuse")
+    assert "the trace of a client's call is lost" in caplog.text
 
 
 def test_traces_are_kept_as_long_as_the_organisation_wants(callers: Callers) -> None:

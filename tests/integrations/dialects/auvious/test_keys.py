@@ -115,6 +115,24 @@ def test_a_bad_key_is_refused_by_its_field(callers: Callers, change: dict[str, A
     assert not Key.objects.exists()
 
 
+def test_an_id_is_none_of_its_fields_and_ignored(callers: Callers, quick: None) -> None:
+    assert callers.client("acme_admin").post("/keys", {"type": "SSH_RSA", "id": "x"}).json()["id"] != "x"
+
+
+def test_null_is_the_same_as_missing(callers: Callers, quick: None) -> None:
+    body = {
+        "type": "SSH_RSA",
+        "organizationId": None,
+        "privateKey": None,
+        "publicKey": None,
+        "key": None,
+        "comment": None,
+    }
+    service = callers.client("acme_service")
+    made = service.post("/keys", body).json()
+    assert service.get(f"/keys/{made['id']}").json()["comment"] is None
+
+
 def test_internal_services_say_for_whom(callers: Callers, quick: None) -> None:
     internal, globex = callers.client("internal"), str(callers.cast.organization("globex").pk)
     made = internal.post("/keys", {"type": "SSH_RSA", "organizationId": globex}).json()

@@ -253,6 +253,11 @@ def test_the_login_form_is_shown_again_when_a_fresh_proof_is_wanted(endpoint: En
     assert browser(endpoint).get("/login/").status_code == 302
 
 
+def test_without_a_state_none_comes_back(endpoint: Endpoint) -> None:
+    answer = ask(endpoint, browser(endpoint), state=None)
+    assert set(parse_qs(urlsplit(answer.headers["Location"]).query)) == {"code", "iss"}
+
+
 def test_people_of_another_organisation_are_denied(endpoint: Endpoint) -> None:
     assert back(ask(endpoint, browser(endpoint, "erin")))["error"] == "access_denied"
 

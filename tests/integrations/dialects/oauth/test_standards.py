@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from identity import audit, clients, clock, sessions, users
-from identity.models import LoginAs
+from identity.models import LoginAs, SigningKey
 from identity.principal import Role, at_the_console
 from tests.integrations.dialects.oauth.conftest import CUSTOMER, Endpoint, claims_of, refused
 
@@ -58,6 +58,16 @@ def test_the_published_keys_are_public_only(endpoint: Endpoint) -> None:
     keys = endpoint.http.get("/.well-known/jwks.json").json()["keys"]
     assert len(keys) == 2
     assert all(set(key) == {"kty", "n", "e", "kid", "alg", "use"} for key in keys)
+
+
+def test_the_published_keys_cost_one_query(endpoint: Endpoint, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        endpoint.http.get("/.well-known/jwks.json")
+
+
+def test_a_portal_without_keys_makes_them_when_it_is_asked(endpoint: Endpoint) -> None:
+    SigningKey.objects.all().delete()
+    assert len(endpoint.http.get("/.well-known/jwks.json").json()["keys"]) == 2
 
 
 def test_an_unknown_address_is_refused_in_the_same_words(endpoint: Endpoint) -> None:

@@ -218,6 +218,16 @@ def test_what_is_over_is_purged_and_what_lives_is_kept(endpoint: Endpoint) -> No
     assert AuthorizationCode.objects.count() == 1
 
 
+# --- a ticket --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["username", "ticket"])
+def test_an_unknown_ticket_says_not_found(endpoint: Endpoint, name: str) -> None:
+    form = {"grant_type": "password", name: "zzzzzz"}
+    refused(endpoint.ask(form, by=CUSTOMER), 400, "invalid_grant", "NOT_FOUND")
+    refused(endpoint.ask({**form, "password": ""}, by=CUSTOMER), 400, "invalid_grant", "NOT_FOUND")
+    refused(endpoint.ask({**form, name: ""}, by=CUSTOMER), 400, "invalid_request")
+    refused(endpoint.ask(form, by="agent_sso"), 400, "invalid_request")
+
+
 # --- refresh ---------------------------------------------------------------------------------------------------------
 def test_a_refresh_token_is_rotated(endpoint: Endpoint) -> None:
     first = endpoint.person("bob")
@@ -277,13 +287,13 @@ def test_a_bearer_costs_two_queries(endpoint: Endpoint, django_assert_num_querie
     endpoint.applications(client)  # the verifying key is parsed once per process
     with django_assert_num_queries(3):  # session with its key, membership; the page itself
         endpoint.applications(person)
-    with django_assert_num_queries(3):  # session with its key; the page itself; the trace of a client's call
+    with django_assert_num_queries(5):  # session with its key; the page itself; the trace of the call, in a savepoint
         endpoint.applications(client)
 
 
 def test_a_token_of_a_client_costs_four_statements(endpoint: Endpoint, django_assert_num_queries: Any) -> None:
     endpoint.bearer("acme_service")
-    with django_assert_num_queries(4):  # secret with its client, session, signing key, trace
+    with django_assert_num_queries(6):  # secret with its client, session, signing key; the trace, in a savepoint
         endpoint.bearer("acme_service")
 
 
