@@ -535,8 +535,9 @@ def hold(by: Principal) -> Session:
 
     It is still open and appears as the one it did when the caller was proven; else it raises NotFound.
     """
-    # Two statements: one that waits for the lock would join the locked row to rows as they were before it waited.
-    _lock(Q(pk=by.session_id))
+    # With the clones that end when its login-as does: taking them later, out of order, would meet `close_all` in a deadlock. Two
+    # statements: one that waits for the lock would join the locked row to rows as they were before it waited.
+    _lock(Q(pk=by.session_id) | Q(login_as__actor_session_id=by.session_id))
     own = _first(_row().filter(pk=by.session_id, ended_at=None))
     if own is None or own.login_as_id != (by.acting.login_as_id if by.acting else None):
         raise NotFound("the session changed meanwhile")
