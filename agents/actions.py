@@ -24,7 +24,7 @@ EXTENSION_TRIES = 20
 def create(*, by: Principal, user: User, organization: Organization, extension: str | None = None) -> Agent:
     """Give a person an agent record and an extension, a free one if none is said. Raises Invalid when it is taken."""
     policy.forbid_while_acting(by)
-    if by.user_id is not None:
+    if not by.is_system:
         policy.require(by, policy.Permission.PEOPLE_MANAGE)
     chosen = extension or _free_extension(organization)
     try:

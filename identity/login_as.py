@@ -153,7 +153,7 @@ def put_off(*, session: Session, reason: str = "stopped") -> None:
 
 def end(*, login_as: LoginAs, reason: str, by: Principal | None = None) -> bool:
     """End a login-as for good and tell the person; answers whether it was running. By an admin of the organisation, or by whom it is."""
-    if by is not None and by.user_id is not None and by.user_id != login_as.actor_id:
+    if by is not None and not by.is_system and by.user_id != login_as.actor_id:
         policy.require(by, policy.Permission.SESSIONS_MANAGE)
         if by.organization_id is not None and by.organization_id != login_as.organization_id:
             raise NotFound("no such login-as")

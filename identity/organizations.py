@@ -40,7 +40,7 @@ def change(*, by: Principal, organization: Organization, **settings: Any) -> Org
     """Change settings of an organisation. Raises NotAllowed, or Invalid for a setting or a value that is not known."""
     if by.organization_id is not None and by.organization_id != organization.pk:
         raise NotFound("no such organisation")
-    if by.user_id is not None:
+    if not by.is_system:
         policy.require(by, policy.Permission.ORGANIZATION_MANAGE)
     policy.forbid_while_acting(by)
     unknown = sorted(set(settings) - set(SETTINGS))
@@ -202,7 +202,7 @@ def resume(*, by: Principal, organization: Organization) -> None:
 
 def _may_manage(by: Principal, organization: Organization) -> None:
     policy.forbid_while_acting(by)
-    if by.user_id is None:
+    if by.is_system:
         return
     policy.require(by, policy.Permission.PEOPLE_MANAGE)
     if by.organization_id is not None and by.organization_id != organization.pk:

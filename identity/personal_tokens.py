@@ -32,7 +32,7 @@ def audience(domain: str) -> str:
 def create(*, by: Principal, user: User, domain: str, label: str, lifetime: timedelta = LIFETIME) -> Issued:
     """Make a personal token, told once: one's own, or from the console. Raises Invalid (domain, label, lifetime), NotFound."""
     policy.forbid_while_acting(by)
-    if by.user_id is not None and by.user_id != user.pk:
+    if not by.is_system and by.user_id != user.pk:
         raise NotFound("no such person")
     wrong: dict[str, list[str]] = {}
     domain = domain.strip().lower()
@@ -96,7 +96,7 @@ def of_person(*, by: Principal, session_id: UUID) -> Session:
 def revoke(*, by: Principal, session: Session) -> bool:
     """End a personal token: one's own, or another's by an admin of the organisation. Raises NotAllowed, NotFound."""
     policy.forbid_while_acting(by)
-    if by.user_id is not None and by.user_id != session.user_id:
+    if not by.is_system and by.user_id != session.user_id:
         policy.require(by, policy.Permission.SESSIONS_MANAGE)
         if by.organization_id is not None and by.organization_id != session.organization_id:
             raise NotFound("no such token")

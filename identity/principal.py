@@ -86,6 +86,11 @@ class Principal:
         return Role.ADMIN in self.roles
 
     @property
+    def is_system(self) -> bool:
+        """Say whether this is the house itself, or somebody at its console: whom no policy judges."""
+        return self.kind is Kind.SYSTEM
+
+    @property
     def is_operator(self) -> bool:
         return self.kind is Kind.OPERATOR
 

@@ -81,7 +81,7 @@ def enrol(*, by: Principal, user: User) -> Enrolment:
 def remove(*, by: Principal, user: User) -> None:
     """Take all factors away: one's own, or another's by an admin. Raises NotAllowed, NotFound."""
     policy.forbid_while_acting(by)
-    if by.user_id is not None and by.user_id != user.pk:
+    if not by.is_system and by.user_id != user.pk:
         policy.require(by, policy.Permission.PEOPLE_MANAGE)
         if by.organization_id is not None and not user.memberships.filter(organization_id=by.organization_id).exists():
             raise NotFound("no such person")
@@ -163,5 +163,5 @@ def _none_yet(user: User) -> None:
 
 
 def _own_or_console(by: Principal, user: User) -> None:
-    if by.user_id is not None and by.user_id != user.pk:
+    if not by.is_system and by.user_id != user.pk:
         raise NotFound("no such person")

@@ -50,7 +50,7 @@ def create(
     Raises Invalid (a field's name with what is wrong), NotAllowed.
     """
     policy.forbid_while_acting(by)
-    if by.user_id is not None:
+    if not by.is_system:
         policy.require(by, policy.Permission.PEOPLE_MANAGE)
     check_names(username=username, email=email)
     made = password or crypto.make_password_text()
@@ -282,7 +282,7 @@ def require_manager(*, by: Principal, user: User) -> None:
 def _may_manage(by: Principal, user: User) -> None:
     """People are managed by admins of an organisation of theirs, by operators, and from the console."""
     policy.forbid_while_acting(by)
-    if by.user_id is None:
+    if by.is_system:
         return
     policy.require(by, policy.Permission.PEOPLE_MANAGE)
     if by.organization_id is not None and not user.memberships.filter(organization_id=by.organization_id).exists():

@@ -428,3 +428,28 @@ def test_suspending_changes_nothing_in_the_rows_of_others(cast, console):
     organizations.suspend(by=console, organization=cast.organization("acme"))
 
     assert not Organization.objects.get(name="globex").is_suspended
+
+
+MACHINES_MAY_NOT = {
+    "make people": lambda cast, by: make(by, organization=cast.organization("acme")),
+    "disable people": lambda cast, by: users.disable(by=by, user=cast.user("bob")),
+    "give roles": lambda cast, by: organizations.join(
+        by=by, user=cast.user("bob"), organization=cast.organization("acme"), roles=[Role.ADMIN]
+    ),
+    "change settings": lambda cast, by: organizations.change(
+        by=by, organization=cast.organization("acme"), ticket_length=9
+    ),
+    "make clients": lambda cast, by: clients.create(by=by, organization=cast.organization("acme")),
+    "make keys": lambda cast, by: clients.create_api_key(by=by, organization=cast.organization("acme"), name="x"),
+    "reset factors": lambda cast, by: second_factor.remove(by=by, user=cast.user("bob")),
+}
+
+
+@pytest.mark.parametrize("deed", list(MACHINES_MAY_NOT.values()), ids=list(MACHINES_MAY_NOT))
+def test_a_client_without_the_right_is_judged_like_a_person_and_may_not(cast, deed):
+    secret = cast.said["clients"]["acme_service"]["client_secret"]
+    opened = clients.open_session(client=authenticate(cast, secret), via=VIA)
+    service = sessions.by_secret(opened.secret, doors=("test",), via=VIA)
+
+    with pytest.raises(NotAllowed):
+        deed(cast, service)
