@@ -67,26 +67,26 @@ class AgentAdmin(OfOneOrganization[Agent]):
     panels_above = ("admin/panels/login_as.html",)
     panels = ("admin/panels/sessions.html",)
     form = PresenceForm
-    list_display = ("extension", "who", "availability", "profile_name", "place")
-    list_select_related = ("user", "organization")
+    list_display = ("extension", "who", "availability", "profile_name", "seat")
+    list_select_related = ("user", "organization", "seat_session")
     list_filter = (AvailabilityFilter, ("organization", admin.RelatedOnlyFieldListFilter))
     operators_see = ("organization",)
     sortable_by = ("extension",)
     ordering = ("organization_id", "extension")  # the index that the list is read along
     search_fields = ("extension",)
     search_help_text = gettext_lazy("The beginning of an extension, a name or an e-mail address.")
-    readonly_fields = ("extension", "person", "availability", "organization", "devices_said")
+    readonly_fields = ("extension", "person", "availability", "organization", "seat", "devices_said")
     fieldsets = (
         (gettext_lazy("Who"), {"fields": ("person", "extension", "organization", "availability")}),
         (gettext_lazy("Presence"), {"fields": ("is_available", "profile_name", "profile_until", "profile_message", "key_words")}),
-        (gettext_lazy("Seat"), {"fields": ("place", "devices_said")}),
+        (gettext_lazy("Seat"), {"fields": ("seat", "devices_said", "place")}),
     )  # fmt: skip
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return self.list_filter if sees_all(request) else (AvailabilityFilter,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        return super().get_queryset(request).select_related("user", "organization")
+        return super().get_queryset(request).select_related("user", "organization", "seat_session")
 
     def fitting(self, request: HttpRequest, word: str) -> Q:
         key = key_of(word)
@@ -100,7 +100,8 @@ class AgentAdmin(OfOneOrganization[Agent]):
             by=asker(request), agent=obj, is_available=said["is_available"], name=said["profile_name"], until=said["profile_until"],
             message=said["profile_message"], key_words=said["key_words"],
         )  # fmt: skip
-        actions.set_place(by=asker(request), agent=obj, place=said["place"])
+        if "place" in form.changed_data:  # or else whoever edits presence would unseat who signed in at a place
+            actions.set_place(by=asker(request), agent=obj, place=said["place"])
 
     def context_of(self, request: HttpRequest, row: Agent) -> dict[str, Any]:
         mine = Q() if sees_all(request) else Q(organization_id=asker(request).organization_id)
@@ -131,9 +132,13 @@ class AgentAdmin(OfOneOrganization[Agent]):
             return badge(_("Cannot sign in"), "bad")
         return badge(_("Available"), "ok") if agent.is_available else badge(_("Not available"), "warn")
 
+    @admin.display(description=gettext_lazy("sits at"))
+    def seat(self, agent: Agent) -> str:
+        return agent.seat
+
     @admin.display(description=gettext_lazy("devices"))
     def devices_said(self, agent: Agent) -> str:
-        return ", ".join(" ".join(str(value) for value in device.values()) for device in agent.devices)
+        return ", ".join(" ".join(str(value) for value in device.values()) for device in agent.seat_devices)
 
 
 class NewPersonForm(people.NewPersonForm):
