@@ -11,7 +11,8 @@ DEVELOPMENT := .venv/.development-$(shell cat requirements.txt requirements-dev.
 # The operator's names must not reach the tests: they start from the defaults.
 NAMES := $(shell sed -n 's/^| `\([A-Z_]*\)` .*/\1/p' docs/settings.md)
 DEFAULTS := env $(NAMES:%=-u %) $(NAMES:%=-u %_FILE)
-PYTEST = $(BIN)/python -m pytest
+# Whole files to two runners: a file may start something that all its tests share.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 
 TEST_DATABASE_URL ?= $(or $(DATABASE_URL),postgres://postgres@127.0.0.1:5432/switchboard)
 TEST_REDIS_URL ?= $(or $(REDIS_URL),redis://127.0.0.1:6379/9)

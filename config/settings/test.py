@@ -16,6 +16,12 @@ os.environ.setdefault("PUBLIC_URL", "http://127.0.0.1:8000")
 
 from config.settings.base import *
 
+# Tests that run side by side share a Redis: each runner, and the workers that it starts, keep to names of their own.
+RUNNER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {**CELERY_BROKER_TRANSPORT_OPTIONS, "global_keyprefix": f"{RUNNER}:"}
+CACHES["default"]["KEY_PREFIX"] = RUNNER
+
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
 PASSWORD_HASH_TIME_COST = 1
 PASSWORD_HASH_MEMORY_KIB = 8

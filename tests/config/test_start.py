@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +15,19 @@ from django.conf import settings
 from config import settings_page
 from config.settings.declared import environment
 
+
+def strong(name: str) -> str:
+    """A secret that looks random and is the same in every run: test names are made of it."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 SAFE = {
     "PORTAL_ENV": "production",
     "PUBLIC_URL": "https://portal.example",
     "ALLOWED_HOSTS": "portal.example",
-    "SECRET_KEY": secrets.token_urlsafe(48),
-    "ENCRYPTION_KEYS": f"{secrets.token_urlsafe(48)},{secrets.token_urlsafe(48)}",
-    "DIGEST_KEYS": secrets.token_urlsafe(48),
+    "SECRET_KEY": strong("signing"),
+    "ENCRYPTION_KEYS": f"{strong('new')},{strong('old')}",
+    "DIGEST_KEYS": strong("digest"),
     "EMAIL_URL": "smtp://mail.example",
     "SMS_URL": "twilio://AC1:token@default/?from=+46700000000",
 }
@@ -34,9 +40,18 @@ SHOW = (
 
 def manage(*words: str, folder: Path, **names: str) -> subprocess.CompletedProcess[str]:
     """`manage.py` as an operator types it, with nothing in the environment but the given names."""
+    return python("manage.py", *words, folder=folder, **names)
+
+
+def production(folder: Path, **names: str) -> subprocess.CompletedProcess[str]:
+    """The production settings alone: a quarter of the time that a whole command takes."""
+    return python("-c", "import config.settings.production", folder=folder, **names)
+
+
+def python(*words: str, folder: Path, **names: str) -> subprocess.CompletedProcess[str]:
     clean = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "manage.py", *words],
+        [sys.executable, *words],
         env={**clean, "DATA_DIR": str(folder / "var"), **names},
         cwd=settings.BASE_DIR,
         capture_output=True,
@@ -98,11 +113,10 @@ def test_production_is_hardened(tmp_path: Path) -> None:
     ],
 )
 def test_production_refuses_a_missing_or_weak_setting_by_name(tmp_path: Path, name: str, value: str) -> None:
-    done = manage("check", "--deploy", folder=tmp_path, **{**SAFE, name: value})
+    done = production(tmp_path, **{**SAFE, name: value})
 
     assert done.returncode != 0
-    assert name in done.stderr
-    assert "Traceback" not in done.stderr
+    assert name in done.stderr.rpartition("ImproperlyConfigured: ")[2]
     assert not value or len(value) < 10 or value not in done.stdout + done.stderr
 
 
@@ -112,6 +126,7 @@ def test_production_names_everything_that_is_wrong_at_once(tmp_path: Path) -> No
     missing = ("SECRET_KEY", "ENCRYPTION_KEYS", "DIGEST_KEYS", "PUBLIC_URL", "EMAIL_URL", "SMS_URL")
     assert done.returncode != 0
     assert [name for name in missing if name not in done.stderr] == []
+    assert "Traceback" not in done.stderr
 
 
 def test_production_makes_no_demo_cast(tmp_path: Path) -> None:
@@ -136,11 +151,8 @@ def test_a_laptop_makes_its_secrets_once(tmp_path: Path) -> None:
 
     assert first == second
     assert len(set(first)) == 3
-    assert {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()} == {
-        "secret_key": 0o600,
-        "encryption_keys": 0o600,
-        "digest_keys": 0o600,
-    }
+    kept = [tmp_path / "var" / name for name in ("secret_key", "encryption_keys", "digest_keys")]
+    assert [path.stat().st_mode & 0o777 for path in kept] == [0o600] * 3
 
 
 def test_the_settings_page_is_current() -> None:
