@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from identity import audit, clock, policy, sessions
+from identity import audit, clock, organization_settings, policy, sessions
 from identity.errors import Invalid, NotAllowed, NotFound
 from identity.models import Membership, Organization, User
 from identity.principal import Kind, Principal, Role
@@ -30,6 +30,7 @@ def create(*, by: Principal, name: str, domain: str, title: str = "", **settings
     policy.require_operator(by)
     if Organization.objects.filter(Q(name=name) | Q(domain=domain)).exists():
         raise Invalid(_("The name or the domain is taken."), fields={"name": [_("The name or the domain is taken.")]})
+    organization_settings.check(settings)
     organization = Organization.objects.create(name=name, domain=domain, title=title, **settings)
     audit.record("organization.created", by=by, subject=name, organization=organization)
     return organization
@@ -46,8 +47,7 @@ def change(*, by: Principal, organization: Organization, **settings: Any) -> Org
     unknown = sorted(set(settings) - set(SETTINGS))
     if unknown:
         raise Invalid(", ".join(unknown), fields={name: [_("There is no such setting.")] for name in unknown})
-    if "login_as_roles" in settings:
-        _check_login_as_roles(settings["login_as_roles"])
+    organization_settings.check(settings)
     for name, value in settings.items():
         setattr(organization, name, value)
     organization.save(update_fields=list(settings))
@@ -212,9 +212,3 @@ def _may_manage(by: Principal, organization: Organization) -> None:
 def _keep_an_admin(by: Principal, user: User, organization: Organization) -> None:
     if by.user_id == user.pk and is_last_admin(user, organization):
         raise NotAllowed(_("The last admin cannot give up the role; make somebody else an admin first."))
-
-
-def _check_login_as_roles(roles: Sequence[str]) -> None:
-    if not set(roles) <= {Role.ADMIN.value, Role.SUPERVISOR.value}:
-        said = _("Only Admin and Supervisor can be allowed to log in as others.")
-        raise Invalid(said, fields={"login_as_roles": [said]})

@@ -208,12 +208,47 @@ def test_settings_of_an_organisation_are_changed_by_its_admins_only(cast):
             organizations.change(by=cast.principal(who), organization=acme, ticket_length=6)
 
 
-@pytest.mark.parametrize("change", [{"nonsense": 1}, {"login_as_roles": ["Agent"]}])
+WRONG_SETTINGS = [
+    {"nonsense": 1},
+    {"login_as_roles": ["Agent"]},
+    {"login_as_roles": "Admin"},
+    {"cors_origins": ["*"]},
+    {"cors_origins": ["https://desk.example.com/path"]},
+    {"cors_origins": ["null"]},
+    {"link_bases": ["http://portal.example.com"]},
+    {"link_bases": ["https://a@evil.example"]},
+    {"link_bases": ["https://portal.example.com?x=1"]},
+    {"link_bases": [7]},
+    {"otp_countries": ["Sweden"]},
+    {"ping_mechanisms": ["magic"]},
+    {"ticket_length": 5},
+    {"ticket_length": True},
+    {"usage_retention_days": 0},
+    {"sign_in_hosts": ["not a host"]},
+    {"sign_in_domains": ["x" * 300]},
+    {"ticket_length": 5, "otp_countries": ["x"]},
+]
+
+
+@pytest.mark.parametrize("change", WRONG_SETTINGS)
 def test_an_unknown_setting_or_value_is_refused(cast, console, change):
     with pytest.raises(Invalid) as refusal:
         organizations.change(by=console, organization=cast.organization("acme"), **change)
 
     assert set(refusal.value.fields) == set(change)
+
+
+def test_settings_that_can_be_meant_are_kept(cast, console, settings):
+    meant = {
+        "cors_origins": ["https://desk.example.com", "https://*.example.com", "http://localhost:3000"],
+        "link_bases": ["https://portal.example.com/x", settings.PUBLIC_URL],
+        "otp_countries": ["SE"],
+        "sign_in_hosts": ["login.example.com"],
+    }
+    organizations.change(by=console, organization=cast.organization("acme"), **meant)
+
+    acme = cast.organization("acme")
+    assert {name: getattr(acme, name) for name in meant} == meant
 
 
 def test_names_and_domains_of_organisations_are_unique(cast, console):
