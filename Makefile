@@ -51,7 +51,7 @@ matrix: $(DEVELOPMENT) ## print which test holds the wire to which section of th
 	@exec $(DEFAULTS) $(BIN)/python -m tests.matrix
 
 messages: $(DEVELOPMENT) ## collect the texts to translate and compile the translations (needs gettext)
-	@$(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file --ignore .venv --ignore tests
+	@$(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file --ignore .venv --ignore tests --ignore config/locale
 	@exec $(BIN)/python manage.py compilemessages --ignore .venv
 
 lock: $(DEVELOPMENT) ## resolve the requirements of pyproject.toml anew, with hashes

@@ -15,6 +15,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.test.utils import override_settings
 
+# The catalogue itself, too: makemessages would write what it finds beside it into the repository's own.
+ELSEWHERE = [".venv", "tests", "config/locale"]
 CATALOGUE = Path("LC_MESSAGES") / "django.po"
 
 
@@ -32,9 +34,7 @@ class Command(BaseCommand):
             fresh = Path(folder) / "locale"
             copytree(home, fresh)
             with override_settings(LOCALE_PATHS=[fresh]):
-                call_command(
-                    "makemessages", locale=languages, no_obsolete=True, verbosity=0, ignore_patterns=[".venv", "tests"]
-                )
+                call_command("makemessages", locale=languages, no_obsolete=True, verbosity=0, ignore_patterns=ELSEWHERE)
             problems = [f"{name}: {problem}" for name in languages for problem in found(home / name, fresh / name)]
         if problems:
             raise CommandError("\n".join([*problems, "`make messages` collects and compiles the texts."]))
