@@ -26,6 +26,7 @@ from identity.errors import DomainError, Invalid, NotFound
 from identity.models import AuditEvent
 from identity.policy import Permission
 from identity.principal import Principal
+from identity.users import is_storable
 
 Row = TypeVar("Row", bound=Model)
 
@@ -153,6 +154,11 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
         for column in self.search_fields:
             fits |= Q(**{f"{column}__startswith": word})
         return fits
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Row | None:
+        """Answer a row, or None for an id that no row can have: PostgreSQL fails over a NUL instead of finding nothing."""
+        row: Row | None = super().get_object(request, object_id, from_field) if is_storable(object_id) else None
+        return row
 
     # --- the pages --------------------------------------------------------------------------------------------------
 

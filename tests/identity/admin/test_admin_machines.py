@@ -127,3 +127,11 @@ def test_a_key_that_no_longer_verifies_says_so(cast: Cast, admin_of: Admin) -> N
     SigningKey.objects.filter(state="next").update(state="retired", verifies_until="2020-01-01T00:00:00Z")
 
     assert "over</span>" in admin_of("olle").get("/admin/identity/signingkey/").text
+
+
+@pytest.mark.parametrize("page", ["change/", "history/", "delete/", "do/delete/"])
+@pytest.mark.parametrize("kind", ["client", "application", "apikey", "session"])
+def test_an_id_that_no_row_can_have_is_not_there(admin_of: Admin, kind: str, page: str) -> None:
+    for strange in ("%00", "a%00b", "_00", "%ff", "\x1f"):
+        answer = admin_of("alice").post(f"/admin/identity/{kind}/{strange}/{page}")
+        assert answer.status_code in (403, 404, 405), (strange, answer.status_code)
