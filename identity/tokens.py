@@ -160,11 +160,14 @@ def rotate(*, by: Principal) -> str:
     ensure()
     at = clock.now()
     with transaction.atomic():
-        SigningKey.objects.filter(state=State.CURRENT).update(
-            state=State.RETIRED, retired_at=at, verifies_until=at + RETIRED_VERIFIES
-        )
-        SigningKey.objects.filter(state=State.NEXT).update(state=State.CURRENT, current_at=at)
-        audit.record("signing_key.rotated", by=by)
+        # Whoever waited here for somebody else's rotation finds no published next key, and his is done by that.
+        living = SigningKey.objects.select_for_update().filter(state__in=(State.CURRENT, State.NEXT)).order_by("kid")
+        if {key.state for key in living} == {State.CURRENT, State.NEXT}:
+            SigningKey.objects.filter(state=State.CURRENT).update(
+                state=State.RETIRED, retired_at=at, verifies_until=at + RETIRED_VERIFIES
+            )
+            SigningKey.objects.filter(state=State.NEXT).update(state=State.CURRENT, current_at=at)
+            audit.record("signing_key.rotated", by=by)
     ensure()
     return SigningKey.objects.get(state=State.CURRENT).pk
 
