@@ -83,6 +83,68 @@ def platform28_session_of(portal: Portal, name: str) -> dict[str, Any]:
     return call(portal, Request("POST", f"/authenticate/{name}", json.dumps({"passwordHash": digest}).encode(), JSON))
 
 
+def genesys_login(portal: Portal) -> Request:
+    """Costs a password hash: the desktop sends the clear password."""
+    return Request("GET", "/api/v2/me", headers=basic_of(portal, "bob"))
+
+
+def genesys_ping(portal: Portal) -> Request:
+    return Request("GET", "/ping", headers=cookie_of(portal, genesys_login(portal)))
+
+
+def ping_extensions(portal: Portal) -> Request:
+    """The list of an organisation of 500."""
+    portal.manage("shell", "--verbosity", "0", "--command", FILL_ACME)
+    return Request("GET", "/api/extensions/", headers=ping_bearer(portal))
+
+
+def ping_me_by_token(portal: Portal) -> Request:
+    return Request("GET", "/api/extensions/me", headers=ping_bearer(portal))
+
+
+def ping_me_by_cookie(portal: Portal) -> Request:
+    login = Request("GET", "/api/auth/login", headers=basic_of(portal, "bob"))
+    return Request("GET", "/api/extensions/me", headers=cookie_of(portal, login))
+
+
+def ping_me_by_password(portal: Portal) -> Request:
+    """Costs a password hash at every request: the reason to use one of the other two."""
+    return Request("GET", "/api/extensions/me", headers=basic_of(portal, "bob"))
+
+
+def ping_bearer(portal: Portal) -> dict[str, str]:
+    return {"Authorization": f"Bearer {portal.cast['ping_tokens']['bob']}"}
+
+
+def basic_of(portal: Portal, name: str) -> dict[str, str]:
+    person = portal.cast["users"][name]
+    pair = base64.b64encode(f"{person['username']}:{person['password']}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
+
+
+def cookie_of(portal: Portal, login: Request) -> dict[str, str]:
+    """Sign in and answer the header that a browser would send."""
+    connection = portal.connection()
+    connection.request(login.method, login.path, headers=login.headers or {})
+    answer = connection.getresponse()
+    answer.read()
+    return {"Cookie": str(answer.headers["Set-Cookie"]).partition(";")[0]}
+
+
+FILL_ACME = """
+from agents.models import Agent
+from identity.models import Organization, User
+
+acme = Organization.objects.get(name="acme")
+missing = 501 - Agent.objects.filter(organization=acme).count()  # one of them is disabled
+names = [f"bench{n}" for n in range(missing)]
+people = User.objects.bulk_create(
+    User(username=n, username_key=n, email=f"{n}@acme.example", email_key=f"{n}@acme.example") for n in names
+)
+Agent.objects.bulk_create(Agent(user=p, organization=acme, extension=f"09{p.pk:08}") for p in people)
+"""
+
+
 def oauth_client_credentials(portal: Portal) -> Request:
     return oauth_form(portal, "acme_service", "/security/oauth/token", grant_type="client_credentials")
 
@@ -132,6 +194,12 @@ PATHS: dict[str, Callable[[Portal], Request | Callable[[int], Request]]] = {
     "denovolab /v1/user": denovolab_user,
     "denovolab /v1/user acting": denovolab_user_acting,
     "denovolab /v1/auth/as_agent": denovolab_as_agent,
+    "genesys login": genesys_login,
+    "genesys /ping": genesys_ping,
+    "ping /api/extensions/ of 500": ping_extensions,
+    "ping /api/extensions/me by token": ping_me_by_token,
+    "ping /api/extensions/me by cookie": ping_me_by_cookie,
+    "ping /api/extensions/me by password": ping_me_by_password,
     "oauth client_credentials": oauth_client_credentials,
     "oauth introspect": oauth_introspect,
     "oauth jwks": oauth_jwks,

@@ -171,7 +171,8 @@ def behind(*, by: Principal, doors: tuple[str, ...]) -> list[Session]:
     found = Session.objects.filter(
         user_id=by.user_id, organization_id=by.organization_id, door__in=doors, ended_at=None, expires_at__gt=at
     )
-    return [session for session in found.order_by("-created_at", "pk") if session.is_open(at=at)]
+    found = found.select_related("user").order_by("-created_at", "pk")
+    return [session for session in found if session.is_open(at=at)]
 
 
 def keep_alive(found: Sequence[Session], *, idle: timedelta) -> None:
@@ -180,7 +181,9 @@ def keep_alive(found: Sequence[Session], *, idle: timedelta) -> None:
     Session.objects.filter(pk__in=[session.pk for session in found], ended_at=None).update(
         last_seen_at=at, idle_seconds=int(idle.total_seconds())
     )
-    User.objects.filter(pk__in=[session.user_id for session in found if session.user_id]).update(last_seen_at=at)
+    stale = {session.user_id for session in found if session.user is not None and session.user.needs_touch(at=at)}
+    if stale:
+        User.objects.filter(pk__in=stale).update(last_seen_at=at)
 
 
 def note(session: Session, **details: Any) -> None:
@@ -193,7 +196,7 @@ def close(session_id: UUID, *, reason: str, by: Principal | None = None, via: Vi
     """End one session, and the login-as that runs in it or out of it; answers whether it was open."""
     at = clock.now()
     with transaction.atomic():
-        _lock(Q(pk=session_id) | Q(login_as__actor_session_id=session_id))
+        _lock(Q(sessions=session_id))
         ended = Session.objects.filter(pk=session_id, ended_at=None).update(ended_at=at, end_reason=reason[:40])
         if ended:
             _end_logins(Q(actor_session_id=session_id), at=at, reason=reason)
@@ -244,13 +247,11 @@ def close_all(
         found = found.filter(door__in=doors)
     if not with_personal_tokens:
         found = found.filter(is_personal_token=False)
-    ended = 0
     with transaction.atomic():
-        # Until nothing is left: a clone that was being made out of one of these came to light only when that one was locked.
-        while ids := list(found.values_list("pk", flat=True)):
-            _lock(Q(pk__in=ids) | Q(login_as__actor_session_id__in=ids))
-            ended += Session.objects.filter(pk__in=ids, ended_at=None).update(ended_at=at, end_reason=reason[:40])
-            _end_logins(Q(actor_session_id__in=ids), at=at, reason=reason)
+        _lock(Q(pk=user.pk))
+        ids = list(found.values_list("pk", flat=True))
+        ended = Session.objects.filter(pk__in=ids, ended_at=None).update(ended_at=at, end_reason=reason[:40])
+        _end_logins(Q(actor_session_id__in=ids), at=at, reason=reason)
         if ended:
             audit.record(
                 "session.ended", by=by, via=via, subject=user, organization=organization, reason=reason, sessions=ended
@@ -362,7 +363,7 @@ def end_login_as(login_as_id: UUID, *, at: datetime, reason: str) -> bool:
 def _end_logins(which: Q, *, at: datetime, reason: str) -> int:
     """Also ends the sessions that a login-as runs in: they never fall back to the actor's own power (clarifications 14)."""
     running = list(LoginAs.objects.filter(which, ended_at=None).select_related("actor", "subject", "organization"))
-    _lock(Q(pk__in=[one.actor_session_id for one in running]) | Q(login_as__in=[one.pk for one in running]))
+    _lock(Q(pk__in=[one.actor_id for one in running]))
     ended = 0
     for one in running:
         if LoginAs.objects.filter(pk=one.pk, ended_at=None).update(ended_at=at, end_reason=reason[:40]):
@@ -377,9 +378,14 @@ def _end_logins(which: Q, *, at: datetime, reason: str) -> int:
     return ended
 
 
-def _lock(which: Q) -> None:
-    """Hold sessions until the transaction ends, always in the same order: two endings that meet would wait for each other."""
-    list(Session.objects.select_for_update(of=("self",)).filter(which).order_by("pk").values_list("pk", flat=True))
+def _lock(whose: Q) -> None:
+    """Let nobody else change which sessions a real person has, until the transaction ends.
+
+    One lock a person, before any row of a session: an end that locked the sessions themselves would miss a clone that is just
+    being made, or meet its own kind the other way round.
+    """
+    people = User.objects.select_for_update(of=("self",), no_key=True).filter(whose).order_by("pk")
+    list(people.values_list("pk", flat=True))
 
 
 def _require_manager(by: Principal, organization_id: UUID | None) -> None:
@@ -535,9 +541,7 @@ def hold(by: Principal) -> Session:
 
     It is still open and appears as the one it did when the caller was proven; else it raises NotFound.
     """
-    # With the clones that end when its login-as does: taking them later, out of order, would meet `close_all` in a deadlock. Two
-    # statements: one that waits for the lock would join the locked row to rows as they were before it waited.
-    _lock(Q(pk=by.session_id) | Q(login_as__actor_session_id=by.session_id))
+    _lock(Q(sessions=by.session_id))
     own = _first(_row().filter(pk=by.session_id, ended_at=None))
     if own is None or own.login_as_id != (by.acting.login_as_id if by.acting else None):
         raise NotFound("the session changed meanwhile")

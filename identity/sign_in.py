@@ -16,9 +16,6 @@ from identity.models import Membership, Organization, User
 from identity.principal import Kind, Principal, Via
 from identity.sessions import Opened
 
-# A caller who proves himself anew at every request is remembered as seen this often.
-SEEN_EVERY = timedelta(seconds=60)
-
 
 @dataclass(frozen=True, slots=True)
 class Proven:
@@ -113,7 +110,7 @@ def principal_of(proven: Proven, *, via: Via) -> Principal:
     organization, membership = proven.organization, proven.membership
     if organization is None or membership is None:
         raise WrongCredentials("wrong credentials")
-    if user.last_seen_at is None or at - user.last_seen_at > SEEN_EVERY:
+    if user.needs_touch(at=at):
         User.objects.filter(pk=user.pk).update(last_seen_at=at)
     roles = frozenset(membership.roles)
     return Principal(

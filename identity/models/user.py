@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from identity import clock, crypto
 from identity.models.organization import Organization
+
+
+SEEN_EVERY = timedelta(seconds=60)
 
 
 def key_of(name: str) -> str:
@@ -103,6 +106,10 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # of djan
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_superuser
+
+    def needs_touch(self, *, at: datetime) -> bool:
+        """Say whether `last_seen_at` is stale: older than a minute."""
+        return self.last_seen_at is None or at - self.last_seen_at > SEEN_EVERY
 
     def get_full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.username

@@ -18,7 +18,7 @@ ORIGIN = "https://desk.acme.example"
 EVIL = "https://evil.example"
 DONE = {"statusCode": 0}
 LOGOUT = {"operationName": "EndContactCenterSession"}
-GONE = "JSESSIONID=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
+GONE = "JSESSIONID=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; HttpOnly; Secure; SameSite=None; Partitioned="
 CONFIGURATION = [
     {"name": "server", "value": "https://rws.dc1.example.com"},
     {"name": "peer_server", "value": "https://rws.dc2.example.com:4443"},

@@ -53,7 +53,7 @@ def test_name_and_password_get_the_user_and_a_cookie(desktop, settings, method, 
     expected = json.dumps({"statusCode": 0, "user": user}, separators=(",", ":"), ensure_ascii=False)
     assert (answer.status_code, answer.content) == (200, expected.encode())
     assert answer.headers["Cache-Control"] == "no-store"
-    flags = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
+    flags = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned="
     assert answer.headers["Set-Cookie"] == f"JSESSIONID={cookie_of(answer)}; {flags}"
     assert "X-CSRF-TOKEN" not in answer.headers
     assert cookie_of(answer) not in str(list(Session.objects.values()))
@@ -381,14 +381,15 @@ def test_the_operator_sets_the_minute(desktop, denied, settings):
 
 
 @PING
-def test_every_ping_is_written_down_in_two_queries_more(desktop, django_assert_num_queries):
-    cookie = desktop.sign_in("bob")
+def test_every_ping_is_written_down_and_its_person_once_a_minute(desktop, django_assert_num_queries):
+    cookie, at = desktop.sign_in("bob"), clock.now()
 
-    with django_assert_num_queries(4):
-        assert desktop.get("/ping", cookie).status_code == 200
+    for later, queries in ((1, 3), (55, 3), (65, 4)):
+        with time_machine.travel(at + timedelta(seconds=later), tick=False), django_assert_num_queries(queries):
+            assert desktop.get("/ping", cookie).status_code == 200
+        assert Session.objects.get(door="genesys").last_seen_at == at + timedelta(seconds=later)
 
-    session = Session.objects.get(door="genesys")
-    assert desktop.cast.user("bob").last_seen_at == session.last_seen_at > session.created_at
+    assert desktop.cast.user("bob").last_seen_at == at + timedelta(seconds=65)
 
 
 @PING
