@@ -120,7 +120,10 @@ def join(
 
 @transaction.atomic
 def leave(*, by: Principal, user: User, organization: Organization) -> None:
-    """End a membership and the person's sessions in that organisation. Raises NotAllowed for the last admin."""
+    """End a membership and the person's sessions in that organisation; who was at home there is so in the next of theirs, if any.
+
+    Raises NotAllowed for the last admin, NotFound.
+    """
     _may_manage(by, organization)
     held = Membership.objects.select_for_update().filter(user=user, organization=organization).first()
     if held is None:
@@ -128,7 +131,8 @@ def leave(*, by: Principal, user: User, organization: Organization) -> None:
     if held.is_admin:
         _keep_an_admin(by, user, organization)
     held.delete()
-    User.objects.filter(pk=user.pk, default_organization=organization).update(default_organization=None)
+    remaining = Membership.objects.filter(user=user).order_by("pk").values_list("organization_id", flat=True).first()
+    User.objects.filter(pk=user.pk, default_organization=organization).update(default_organization=remaining)
     sessions.close_all(user=user, reason="left", by=by, with_personal_tokens=True, organization=organization)
     audit.record("membership.ended", by=by, subject=user, organization=organization)
 

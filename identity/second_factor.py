@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from identity import audit, clock, crypto, policy, sessions
+from identity import audit, clock, crypto, policy, sessions, users
 from identity.errors import Invalid, NotAllowed, NotFound
 from identity.models import BackupCode, Session, TotpDevice, User
 from identity.principal import Principal
@@ -81,10 +81,8 @@ def enrol(*, by: Principal, user: User) -> Enrolment:
 def remove(*, by: Principal, user: User) -> None:
     """Take all factors away: one's own, or another's by an admin. Raises NotAllowed, NotFound."""
     policy.forbid_while_acting(by)
-    if not by.is_system and by.user_id != user.pk:
-        policy.require(by, policy.Permission.PEOPLE_MANAGE)
-        if by.organization_id is not None and not user.memberships.filter(organization_id=by.organization_id).exists():
-            raise NotFound("no such person")
+    if by.user_id != user.pk:
+        users.require_manager(by=by, user=user)
     TotpDevice.objects.filter(user=user).delete()
     BackupCode.objects.filter(user=user).delete()
     User.objects.filter(pk=user.pk).update(has_second_factor=False)

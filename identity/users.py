@@ -280,10 +280,18 @@ def require_manager(*, by: Principal, user: User) -> None:
 
 
 def _may_manage(by: Principal, user: User) -> None:
-    """People are managed by admins of an organisation of theirs, by operators, and from the console."""
+    """People are managed by admins of the organisation that they are at home in, by operators, and from the console.
+
+    Not by admins of another one that they belong to as well: with the address or the second factor of an account its doors
+    there, and everything that it may do there, would fall too.
+    """
     policy.forbid_while_acting(by)
     if by.is_system:
         return
     policy.require(by, policy.Permission.PEOPLE_MANAGE)
-    if by.organization_id is not None and not user.memberships.filter(organization_id=by.organization_id).exists():
+    if by.organization_id is None:
+        return
+    if not user.memberships.filter(organization_id=by.organization_id).exists():
         raise NotFound("no such person")
+    if user.is_superuser or user.default_organization_id not in (None, by.organization_id):
+        raise NotAllowed(_("This account is at home elsewhere, and looked after there."))

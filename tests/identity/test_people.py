@@ -112,6 +112,39 @@ def test_only_admins_of_the_same_organisation_change_a_persons_state(cast, verb)
     verb(by=cast.principal("alice"), user=cast.user("bob"))
 
 
+ACCOUNT = VERBS | {
+    "change the address": lambda by, user: users.change(by=by, user=user, email="mine@globex.example"),
+    "reset the factor": second_factor.remove,
+}
+
+
+@pytest.mark.parametrize("verb", list(ACCOUNT.values()), ids=list(ACCOUNT))
+def test_an_account_is_looked_after_where_it_is_at_home_and_not_where_it_is_a_guest(cast, console, verb):
+    organizations.join(
+        by=console, user=cast.user("alice"), organization=cast.organization("globex"), roles=[Role.AGENT]
+    )
+
+    with pytest.raises(NotAllowed):
+        verb(by=cast.principal("frank"), user=cast.user("alice"))
+
+
+def test_an_operators_account_is_no_business_of_an_organisation_that_he_belongs_to(cast, console):
+    root = User.objects.create_superuser(username="root", email="root@example.com", password=None)
+    organizations.join(by=console, user=root, organization=cast.organization("acme"), roles=[Role.AGENT])
+
+    with pytest.raises(NotAllowed):
+        users.change(by=cast.principal("alice"), user=root, email="mine@acme.example")
+
+
+def test_who_leaves_the_own_organisation_is_at_home_in_the_next(cast, console):
+    bob, globex = cast.user("bob"), cast.organization("globex")
+    organizations.join(by=console, user=bob, organization=globex, roles=[Role.AGENT])
+
+    organizations.leave(by=console, user=bob, organization=cast.organization("acme"))
+
+    assert cast.user("bob").default_organization == globex
+
+
 def test_the_last_admin_cannot_disable_himself_but_the_second_last_can(cast, console):
     with pytest.raises(NotAllowed):
         users.disable(by=cast.principal("alice"), user=cast.user("alice"))
