@@ -35,7 +35,7 @@ SECRETS_IN_TEXT = (
     (re.compile(r"\bsw[a-z]_[\w-]{20,}"), GONE),
     # user:password@ of a URL, and the addresses whose last segment is a credential.
     (re.compile(r"(://)[^/\s@]+@"), rf"\1{GONE}@"),
-    (re.compile(r"(/t/|/reset/|/tickets/|/session/)[^/\s?\"'<]+"), rf"\1{GONE}"),
+    (re.compile(r"(/t/|/reset/|/ticket/|/tickets/|/session/)[^/\s?\"'<]+"), rf"\1{GONE}"),
 )
 # What a LogRecord has of its own; everything else came with `extra`.
 OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request", "response"}

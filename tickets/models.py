@@ -11,10 +11,21 @@ from identity import clock
 from identity.models import Organization, Session
 
 
+class State(models.TextChoices):
+    """What can be said of a ticket; only a valid one lets anybody in."""
+
+    VALID = "valid", _("valid")
+    USED = "used", _("used")
+    REVOKED = "revoked", _("revoked")
+    DISABLED = "disabled", _("disabled")
+    EXPIRED = "expired", _("expired")
+    DELETED = "deleted", _("deleted")
+
+
 class Ticket(models.Model):
     """A short secret that lets a customer in: found by the keyed digest of its id, which itself is sealed for its creator.
 
-    `type` is kept as it came; what the domain needs of it are `is_single_use` and `scheduled_at`.
+    `type` and `properties` are kept as they came; what the domain needs of them are its own columns.
     """
 
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -23,11 +34,13 @@ class Ticket(models.Model):
         Organization, models.CASCADE, related_name="tickets", verbose_name=_("organisation")
     )
     creator = models.CharField(_("created by"), max_length=64, blank=True)
+    creator_name = models.CharField(_("created by"), max_length=200, blank=True)
     type = models.CharField(_("type"), max_length=60)
     is_single_use = models.BooleanField(_("serves once"), default=False)
     properties = models.JSONField(_("properties"), default=dict, blank=True)
     conference = models.CharField(_("conference"), max_length=200, blank=True)
     customer = models.CharField(_("customer"), max_length=200, blank=True)
+    interaction = models.CharField(_("interaction"), max_length=200, blank=True)
     scheduled_at = models.DateTimeField(_("scheduled"), null=True, blank=True)
     ttl_seconds = models.PositiveIntegerField(_("seconds it lives"))
     created_at = models.DateTimeField(_("created"), default=clock.now)
@@ -48,6 +61,7 @@ class Ticket(models.Model):
             models.Index(fields=["organization", "-created_at"]),
             models.Index(fields=["organization", "customer"]),
             models.Index(fields=["organization", "conference"]),
+            models.Index(fields=["organization", "interaction"]),
             models.Index(fields=["expires_at"]),
         ]
 
@@ -58,8 +72,36 @@ class Ticket(models.Model):
         """The digest and not the number: it is known before the row is."""
         return f"tickets_ticket.id:{self.digest}:{self.organization_id}"
 
+    @property
+    def name(self) -> str:
+        """What logs and the audit trail call it: the id itself opens doors."""
+        return f"ticket {self.pk}"
+
     def is_expired(self, *, at: datetime) -> bool:
         return self.expires_at <= at
+
+    def is_used(self) -> bool:
+        """Say whether it serves once and has served."""
+        return self.is_single_use and self.redeemed_at is not None
+
+    def is_gone(self) -> bool:
+        """Say whether the wire no longer knows it (dialects.md 3.2, Types)."""
+        return self.deleted_at is not None or self.is_used()
+
+    def is_early(self, *, at: datetime) -> bool:
+        """Say whether its holder has to wait for the scheduled time."""
+        return self.scheduled_at is not None and at < self.scheduled_at
+
+    def state(self, *, at: datetime) -> State:
+        """Answer the first state that holds; what is gone comes first, then revoked, disabled, expired (dialects.md 3.0)."""
+        holds = (
+            (State.DELETED, self.deleted_at is not None),
+            (State.USED, self.is_used()),
+            (State.REVOKED, self.revoked_at is not None),
+            (State.DISABLED, self.disabled_at is not None),
+            (State.EXPIRED, self.is_expired(at=at)),
+        )
+        return next((state for state, is_so in holds if is_so), State.VALID)
 
 
 class Redemption(models.Model):

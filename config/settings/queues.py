@@ -58,5 +58,6 @@ CELERY_BEAT_SCHEDULE = {
     "end login-as in time": {"task": "identity.tasks.sweep_login_as", "schedule": 15.0, "options": {"expires": 14}},
     "seal the audit trail": {"task": "identity.tasks.seal_audit", "schedule": 30.0, "options": {"expires": 25}},
     "purge what has expired": {"task": "identity.tasks.purge", "schedule": 3600.0, "options": {"expires": 3000}},
+    "purge tickets that are over": {"task": "tickets.tasks.purge", "schedule": 3600.0, "options": {"expires": 3000}},
     "forget dead messages": {"task": "config.tasks.forget_dead_messages", "schedule": 86400.0},
 }

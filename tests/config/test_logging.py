@@ -57,6 +57,8 @@ def lines(written: io.StringIO) -> list[dict[str, Any]]:
         f"GET /session/1%3Blsid%3D{SECRET} HTTP/1.1",
         f"GET /session/1?apiKey={SECRET}&x=1",
         f"GET /session/{SECRET}",
+        f"GET /t/{SECRET}/event.ics",
+        f"POST /security/ticket/{SECRET}/revoke HTTP/1.1",
         f"POST /oauth grant_type=password&password={SECRET}&client_secret={SECRET}",
         f"access_token={SECRET} refresh_token={SECRET}",
         json.dumps({"password": SECRET, "code": SECRET, "clientSecret": SECRET, "privateKey": SECRET}),

@@ -7,7 +7,14 @@ from typing import Any
 from rest_framework import serializers
 
 from identity.principal import Role
-from integrations.dialects.auvious.shapes import CreateApplication, CreateKey, TypeOfApplication
+from integrations.dialects.auvious.shapes import (
+    TICKET_TYPES,
+    CreateApplication,
+    CreateKey,
+    CreateTicket,
+    TypeOfApplication,
+    UpdateTicket,
+)
 from integrations.vendors import configs
 
 
@@ -39,6 +46,28 @@ class Application(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField()
     visible = serializers.BooleanField()
     expiresAt = serializers.DateTimeField(allow_null=True)
+
+
+class CreateTicketWebCommand(CreateTicket):
+    """What is sent to let a customer in."""
+
+
+class UpdateTicketWebCommand(UpdateTicket):
+    """What is merged into a ticket's properties; null removes one."""
+
+
+class Ticket(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    userId = serializers.CharField(help_text="Who made it.")
+    organizationId = serializers.CharField()
+    type = serializers.ChoiceField(list(TICKET_TYPES))
+    properties = serializers.DictField()
+    disabled = serializers.DateTimeField(allow_null=True)
+    revoked = serializers.DateTimeField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField()
+    version = serializers.IntegerField()
+    expired = serializers.BooleanField()
 
 
 class CreateKeyCommand(CreateKey):

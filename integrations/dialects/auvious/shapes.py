@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from identity.errors import Invalid, NotAllowed
 from identity.principal import Kind, Principal, Role
 from integrations.edge import Input
 from integrations.vendors import configs
+from tickets.actions import Meaning
 
 MASK = "********"
 PROTECTED = "[PROTECTED]"
@@ -29,6 +31,23 @@ AUTHORITIES = {
 # What only internal services may send (clarifications 33).
 FOREIGN = ("id", "organizationId")
 LONGEST_GRACE = 604_800
+LONGEST_NAME = 200
+TICKET_TYPES = (
+    "GENESYS_SINGLE_USE_TICKET",
+    "GENESYS_MULTI_USE_TICKET",
+    "GENESYS_SCHEDULE_TICKET",
+    "MULTI_USE_TICKET",
+    "SCHEDULE_TICKET",
+    "APPOINTMENTS_SCHEDULE_TICKET",
+    "SINGLE_USE_TICKET",
+    "SINGLE_USE_SCHEDULE_TICKET",
+    "SINGLE_USE_APPOINTMENTS_SCHEDULE_TICKET",
+)
+# Which calendars may ask for an event is public nowhere; these are.
+CALENDARS = ("google", "outlook", "office365", "yahoo", "apple", "ics")
+RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[0-9]{0,3}([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 # --- in --------------------------------------------------------------------------------------------------------------
@@ -62,6 +81,28 @@ class Integer(serializers.IntegerField):
 
 class Object(serializers.DictField):
     """A JSON object."""
+
+
+class Boolean(serializers.BooleanField):
+    """A JSON boolean; 1 and "true" are none."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Moment(Text):
+    """A date-time of RFC 3339, 5.6, in whatever zone; answered in UTC."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        try:
+            if not RFC_3339.fullmatch(text):
+                raise ValueError(text)
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("invalid")
 
 
 class Reader(Input):
@@ -110,6 +151,55 @@ class CreateKey(Reader):
     def validate_key(self, key: str | None) -> None:
         if key is not None:
             raise serializers.ValidationError("Symmetric types only.")
+
+
+class CreateTicket(Reader):
+    type = serializers.ChoiceField(list(TICKET_TYPES), source="type_")
+    properties = Object()
+    organizationId = Optional(source="organization_id")
+    length = Integer(required=False, allow_null=True, min_value=6, max_value=32)
+    ttl = Integer(required=False, allow_null=True, min_value=60, max_value=31_536_000)
+    disabled = Boolean(required=False, allow_null=True, source="is_disabled")
+
+
+class UpdateTicket(Reader):
+    properties = Object()
+    organizationId = Optional(source="organization_id")
+
+
+class CalendarOfChoice(Reader):
+    """Which calendar asks; all of them get the same."""
+
+    calendar = serializers.ChoiceField(list(CALENDARS), required=False)
+
+
+def serves_once(type_: str) -> bool:
+    """Say whether a ticket of this type is gone after its first use (dialects.md 3.2, Types)."""
+    return "SINGLE_USE" in type_
+
+
+def meaning(type_: str, properties: dict[str, Any]) -> Meaning:
+    """Answer what a ticket's properties mean for the house. Raises Invalid naming the property."""
+    scheduled_at = None
+    if "SCHEDULE" in type_:
+        try:
+            scheduled_at = Moment().run_validation(properties.get("scheduled_date"))
+        except serializers.ValidationError as e:
+            said = "A date-time as of RFC 3339 is needed, such as 2026-05-06T07:08:09Z."
+            raise Invalid("scheduled_date", fields={"scheduled_date": [said]}) from e
+    return Meaning(
+        conference=_named(properties, "conference_id"), customer=_named(properties, "customer_id"),
+        interaction=_named(properties, "interaction_id"), scheduled_at=scheduled_at,
+    )  # fmt: skip
+
+
+def _named(properties: dict[str, Any], name: str) -> str:
+    said = properties.get(name)
+    if said is None:
+        return ""
+    if not isinstance(said, str) or len(said) > LONGEST_NAME:
+        raise Invalid(name, fields={name: [f"A string of at most {LONGEST_NAME} characters."]})
+    return said
 
 
 def forbid_foreign(by: Principal, body: dict[str, Any], reader: type[Input]) -> None:
@@ -177,6 +267,23 @@ def sections_of(viewer: Principal) -> set[str]:
     if Role.SERVICE in viewer.roles:
         return {"serviceParameters"}
     return {"agentParameters"} if viewer.roles & PEOPLE else set()
+
+
+def ticket(row: Any, *, ticket_id: str, at: datetime) -> dict[str, Any]:
+    """Answer a Ticket; its id is known to whoever asked for it by its id, and to whoever just made it."""
+    return {
+        "id": ticket_id,
+        "userId": row.creator,
+        "organizationId": str(row.organization_id),
+        "type": row.type,
+        "properties": row.properties,
+        "disabled": moment(row.disabled_at),
+        "revoked": moment(row.revoked_at),
+        "createdAt": moment(row.created_at),
+        "expiresAt": moment(row.expires_at),
+        "version": row.version,
+        "expired": row.is_expired(at=at),
+    }
 
 
 def key(row: Any, *, private_pem: str | None) -> dict[str, Any]:

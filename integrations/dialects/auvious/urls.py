@@ -9,6 +9,7 @@ from integrations.dialects.auvious import errors
 from integrations.dialects.auvious.views.applications import Applications
 from integrations.dialects.auvious.views.clients import Clients
 from integrations.dialects.auvious.views.keys import Keys
+from integrations.dialects.auvious.views.tickets import Tickets
 from integrations.dialects.auvious.views.users import Users
 
 urlpatterns: list[URLPattern] = [
@@ -22,6 +23,12 @@ urlpatterns: list[URLPattern] = [
     path("security/clients/<str:client_id>/rotate", Clients.as_view({"post": "rotate"})),
     path("security/keys", Keys.as_view({"post": "create"})),
     path("security/keys/<str:key_id>", Keys.as_view({"get": "one"})),
+    path("security/ticket", Tickets.as_view({"post": "create"})),
+    path("security/ticket/<str:ticket_id>", Tickets.as_view({"get": "one", "put": "change", "delete": "delete"})),
+    path("security/ticket/<str:ticket_id>/revoke", Tickets.as_view({"post": "revoke"})),
+    path("security/ticket/<str:ticket_id>/disable", Tickets.as_view({"post": "disable"})),
+    path("security/ticket/<str:ticket_id>/enable", Tickets.as_view({"post": "enable"})),
+    path("security/ticket/<str:ticket_id>/event", Tickets.as_view({"get": "event"})),
     path("security/users/<str:user_id>", Users.as_view({"get": "one"})),
 ]
 # Whatever else begins with /security is ours to refuse; tried after the addresses of all dialects.

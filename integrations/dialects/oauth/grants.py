@@ -14,6 +14,7 @@ from identity.principal import Principal
 from integrations.dialects.oauth import shapes
 from integrations.dialects.oauth.credentials import AUDIENCE, Caller
 from integrations.dialects.oauth.errors import TargetUnknown
+from tickets import actions as tickets
 
 Form = Mapping[str, str]
 
@@ -48,8 +49,11 @@ def password(caller: Caller, form: Form) -> dict[str, Any]:
 
 def ticket(caller: Caller, form: Form) -> dict[str, Any]:
     """Redeem a ticket, named by `username` or by `ticket`."""
-    require(form, "ticket" if "ticket" in form else "username")
-    raise CredentialInvalid("no such ticket")
+    spelling = "ticket" if "ticket" in form else "username"
+    require(form, spelling)
+    redeemed = tickets.redeem(ticket_id=form[spelling], via=caller.via)
+    issued = shapes.access_token(redeemed.session, caller=caller)
+    return shapes.answer(issued, session=redeemed.session, refresh_token=redeemed.refresh_token)
 
 
 def authorization_code(caller: Caller, form: Form) -> dict[str, Any]:
