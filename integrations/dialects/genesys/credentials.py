@@ -19,7 +19,8 @@ from integrations import cors, edge
 DOOR = "genesys"
 COOKIE = "JSESSIONID"
 # A desktop's page lies on another site. `Partitioned`, or else Chromium drops the cookie; Django cannot spell it (clarifications 58).
-FLAGS = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
+# It has an empty value, which browsers do not look at: cookie parsers that do not know a bare word drop the whole line for it.
+FLAGS = "Path=/; HttpOnly; Secure; SameSite=None; Partitioned="
 GONE = f"{COOKIE}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; {FLAGS}"
 
 
