@@ -28,7 +28,7 @@ OWN_COOKIE_PREFIXES = ("/admin/", "/login-as/")
 WAYS_OUT = (*OWN_COOKIE_PREFIXES, "/logout/")
 ENROLMENT = "/account/second-factor/"
 # What waits until a second factor is enrolled, where the organisation asks everybody for one.
-BEHIND_ENROLMENT = ("/desk/", "/account/", "/admin/", "/login-as/", "/oauth/")
+BEHIND_ENROLMENT = ("/desk/", "/wall/", "/account/", "/admin/", "/login-as/", "/oauth/")
 
 T = TypeVar("T")
 
