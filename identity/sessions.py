@@ -181,7 +181,7 @@ def keep_alive(found: Sequence[Session], *, idle: timedelta) -> None:
     Session.objects.filter(pk__in=[session.pk for session in found], ended_at=None).update(
         last_seen_at=at, idle_seconds=int(idle.total_seconds())
     )
-    stale = {session.user_id for session in found if session.user is not None and session.user.needs_touch(at=at)}
+    stale = {session.user.pk for session in found if session.user is not None and session.user.needs_touch(at=at)}
     if stale:
         User.objects.filter(pk__in=stale).update(last_seen_at=at)
 

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from identity import clock, crypto
 from identity.models.organization import Organization
 
-
 SEEN_EVERY = timedelta(seconds=60)
 
 
