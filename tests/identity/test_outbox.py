@@ -366,6 +366,7 @@ def test_a_broker_that_is_gone_keeps_nobody_from_working_and_is_not_asked_again_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(outbox, "_broker_rests_until", 0.0)  # and what it is afterwards is forgotten again
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)  # Celery would take it for its own before any other
     Celery(broker="redis://127.0.0.1:1/0", set_as_current=True).conf.broker_connection_timeout = 1
     try:
         with django_capture_on_commit_callbacks(execute=True):
