@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("identity.pages.urls")),
     path("", include("agents.desk.urls")),
+    path("", include("tickets.urls")),
     path("", include("config.schema")),
     path("", include("integrations.urls")),
 ]
