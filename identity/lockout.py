@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from identity import limits
+from identity import clock, limits
 from identity.errors import TooManyAttempts
-from identity.limits import Rate
+from identity.limits import Charge, Rate
 from identity.models import User
 from identity.models.user import key_of
+
+# A window may be full of tries that are being evaluated at this moment and turn out well: so long another one waits for them.
+PATIENCE, POLL = timedelta(seconds=1), timedelta(milliseconds=50)
 
 
 def key(name: str, user: User | None) -> str:
@@ -32,8 +36,7 @@ def before(*, name: str, user: User | None, address: str, at: datetime) -> None:
         counted = limits.charge(_address_key(address), per_address, at=at)
         if not counted.is_within:
             raise TooManyAttempts(retry_after=counted.until - at)
-    rate = Rate(settings.LOCKOUT_FAILURES, timedelta(seconds=settings.LOCKOUT_SECONDS))
-    counted = limits.charge(key(name, user), rate, at=at, restarts=True)
+    counted = _charge(key(name, user), at=at)
     if not counted.is_within:
         if address:
             limits.refund(_address_key(address))
@@ -63,3 +66,18 @@ def block(*, name: str, user: User, at: datetime) -> datetime:
 def unblock(*, name: str, user: User) -> None:
     """Let a name try again at once."""
     limits.clear(key(name, user))
+
+
+def _charge(key: str, *, at: datetime) -> Charge:
+    """Charge one try to a name; somebody who is right in many places at once is not blocked by the tries that are under way."""
+    rate = Rate(settings.LOCKOUT_FAILURES, timedelta(seconds=settings.LOCKOUT_SECONDS))
+    until = time.monotonic() + PATIENCE.total_seconds()
+    while not (counted := limits.charge(key, rate, at=at, restarts=True)).is_within:
+        last = counted.until - rate.window
+        # Looks, and charges again only where there is room: writers would stand in the way of those that are waited for.
+        while limits.standing(key, at=at)[0] >= rate.limit:
+            at = clock.now()
+            if time.monotonic() > until or not last <= at < last + PATIENCE:
+                return counted
+            time.sleep(POLL.total_seconds())
+    return counted

@@ -314,3 +314,10 @@ def test_a_limit_of_ten_means_ten_evaluations_under_sixty_four_at_once(cast, at_
 
     assert (answers.count(WrongCredentials), answers.count(TooManyAttempts)) == (10, 54)
     assert not Session.objects.filter(user=cast.user("bob"), is_personal_token=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_is_right_many_times_at_once_is_never_blocked(cast, at_once):
+    at_once(32, lambda _n: prove(cast))
+
+    assert not AuditEvent.objects.filter(event="login.blocked").exists()
