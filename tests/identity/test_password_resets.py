@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 import pytest
 
 from identity import clock, crypto, limits, password_resets, personal_tokens, sessions, sign_in
@@ -32,7 +33,12 @@ def test_a_request_sends_one_link_to_the_portals_page(cast, settings):
     assert request(cast.user("bob")) is True
 
     (message,) = OutboxMessage.objects.all()
-    assert (message.to, message.template, message.channel, message.locale) == ("bob@acme.example", "password_reset", "EMAIL", "en")
+    assert (message.to, message.template, message.channel, message.locale) == (
+        "bob@acme.example",
+        "password_reset",
+        "EMAIL",
+        "en",
+    )
     assert link_of(message).startswith(f"{settings.PUBLIC_URL}/reset/?token=swr_")
     assert AuditEvent.objects.filter(event="password.reset_requested", subject="bob").count() == 1
 
@@ -135,7 +141,9 @@ def test_a_token_sets_the_password_once_and_ends_every_session_personal_tokens_t
 
 
 def test_a_digest_will_do_where_the_door_speaks_digests(cast):
-    password_resets.confirm(token=token_for(cast.user("bob")), password_sha256=crypto.password_digest(NEW), username="BOB", via=VIA)
+    password_resets.confirm(
+        token=token_for(cast.user("bob")), password_sha256=crypto.password_digest(NEW), username="BOB", via=VIA
+    )
 
     assert sign_in.prove(name="bob", clear=NEW, via=VIA).user.username == "bob"
 
