@@ -287,6 +287,8 @@ def redeem(*, ticket_id: str, via: Via) -> Redeemed:
 
 def holder(*, ticket: Ticket, secret: str, door: str, via: Via) -> Principal | None:
     """Answer the customer whom a secret keeps in by this very ticket, or None."""
+    if not secret:
+        return None
     try:
         principal = sessions.by_secret(secret, doors=(door,), via=via)
     except (CredentialInvalid, CredentialExpired, CredentialRevoked):
