@@ -166,6 +166,8 @@ class DialectViewSet(ViewSet):
         error = as_domain_error(exception)
         if error is None:
             logger.error("unexpected failure", exc_info=exception, extra={"view": type(self).__name__})
+        elif isinstance(error, errors.Unavailable):
+            logger.warning("the database refused", exc_info=exception, extra={"view": type(self).__name__})
         response: Response = self.voice.render(error, context["request"])
         return response
 
