@@ -35,8 +35,6 @@ class AnyMechanism(BaseAuthentication):
     """Proves a caller by `Authorization`; only where there is none, by the cookie."""
 
     def authenticate(self, request: Request) -> tuple[None, Principal] | None:
-        if any(name in request.query_params for name in NEVER_IN_THE_ADDRESS):
-            raise CredentialInvalid("a credential in the address")
         principal = by_authorization(request) or by_cookie(request)
         return None if principal is None else (None, principal)
 
@@ -147,7 +145,12 @@ def is_by_token(principal: Principal) -> bool:
 
 
 def authorization(request: Request) -> tuple[str, str]:
-    """Answer the scheme, in small letters, and the rest of the Authorization header; two empty texts where there is none."""
+    """Answer the scheme, in small letters, and the rest of the Authorization header; two empty texts where there is none.
+
+    Raises CredentialInvalid for a credential in the address, whatever came beside it.
+    """
+    if any(name in request.query_params for name in NEVER_IN_THE_ADDRESS):
+        raise CredentialInvalid("a credential in the address")
     scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
     return scheme.lower(), value.strip()
 

@@ -163,6 +163,8 @@ def test_authorization_is_tried_first_and_once_sent_decides(ping, refused):
 def test_a_credential_in_the_address_is_refused_whatever_else_was_sent(ping, refused, query):
     for proof in ({}, ping.cookie("bob"), ping.bearer("bob")):
         refused(ping.get(f"{ME}?{query}", proof), 401, "Unauthorized")
+    refused(ping.get(f"/api/auth/login?{query}", ping.basic("bob")), 401, "Unauthorized")
+    refused(ping.post(f"/api/auth/logout?{query}", ping.cookie("bob")), 401, "Unauthorized")
 
 
 @MECHANISMS
