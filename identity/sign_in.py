@@ -85,14 +85,22 @@ def open_session(
     proven: Proven, *, via: Via, lifetime: timedelta, idle: timedelta | None = None, details: dict[str, Any] | None = None,
     secret_prefix: str = "",
 ) -> Opened:  # fmt: skip
-    """Open a session for somebody who was just proven, and remember the sign-in."""
+    """Open a session for somebody who was just proven, and remember the sign-in.
+
+    Raises WrongCredentials when the password was changed, or the account shut, since it was proven.
+    """
     at = clock.now()
     with transaction.atomic():
         opened = sessions.open_(
             via=via, lifetime=lifetime, idle=idle, user=proven.user, organization=proven.organization,
             passed_second_factor_at=proven.second_factor_at, details=details, secret_prefix=secret_prefix,
         )  # fmt: skip
-        User.objects.filter(pk=proven.user.pk).update(last_login_at=at, last_seen_at=at, last_login_address=via.address)
+        # Whoever got a new password, or was shut out, while the old one was being looked at gets no session of the old one.
+        unchanged = User.objects.filter(
+            pk=proven.user.pk, password_changed_at=proven.user.password_changed_at, is_active=True, locked_at=None
+        )
+        if unchanged.update(last_login_at=at, last_seen_at=at, last_login_address=via.address) != 1:
+            raise WrongCredentials("the account changed meanwhile")
         proven.user.last_login_at, proven.user.last_seen_at, proven.user.last_login_address = at, at, via.address
         audit.record(
             "login.succeeded", via=via, actor_name=proven.user.username, subject=proven.user, organization=proven.organization,

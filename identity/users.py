@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from identity import audit, clock, crypto, organizations, policy, sessions
 from identity.errors import Invalid, NotAllowed, NotFound
-from identity.models import Membership, Organization, User
+from identity.models import Membership, Organization, PasswordReset, User
 from identity.models.user import key_of
 from identity.principal import Principal, Role
 
@@ -106,6 +106,8 @@ def change(*, by: Principal, user: User, **fields: Any) -> User:
         setattr(user, name, value)
     keys = [f"{name}_key" for name in ("username", "email") if name in fields]
     user.save(update_fields=[*fields, *keys])
+    if "email" in fields:
+        _void_links(user)
     audit.record("user.changed", by=by, subject=user, organization=user.default_organization, fields=sorted(fields))
     return user
 
@@ -196,6 +198,7 @@ def set_password(
     check_digest(password_sha256)
     user.password, user.password_changed_at = crypto.hash_password(password_sha256), clock.now()
     user.save(update_fields=["password", "password_changed_at"])
+    _void_links(user)
     sessions.close_all(user=user, reason="password", by=by, but=but, with_personal_tokens=is_reset)
     audit.record(
         "password.reset" if is_reset else "password.changed",
@@ -268,6 +271,11 @@ def check_names(*, username: str, email: str, but: User | None = None) -> None:
 def is_storable(text: str) -> bool:
     """Say whether a text may reach a query: no control characters and no lone surrogates (security.md M9, M10)."""
     return not any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
+
+
+def _void_links(user: User) -> None:
+    """Links that set a new password die with the password, and with the mailbox, that they were asked for."""
+    PasswordReset.objects.filter(user=user, used_at=None, superseded_at=None).update(superseded_at=clock.now())
 
 
 def _memberships(user: User) -> list[Membership]:

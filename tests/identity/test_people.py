@@ -6,9 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from identity import clients, organizations, second_factor, sessions, sign_in, users
+from identity import clients, clock, organizations, second_factor, sessions, sign_in, users
 from identity.errors import CredentialInvalid, CredentialRevoked, Invalid, NotAllowed, NotFound, WrongCredentials
-from identity.models import ApiKey, AuditEvent, BackupCode, Client, ClientSecret, Membership, Organization, User
+from identity.models import (
+    ApiKey,
+    AuditEvent,
+    BackupCode,
+    Client,
+    ClientSecret,
+    Membership,
+    Organization,
+    PasswordReset,
+    User,
+)
 from identity.principal import Kind, Role, Via
 from tests.identity.test_sign_in import code_of
 
@@ -134,6 +144,22 @@ def test_an_operators_account_is_no_business_of_an_organisation_that_he_belongs_
 
     with pytest.raises(NotAllowed):
         users.change(by=cast.principal("alice"), user=root, email="mine@acme.example")
+
+
+@pytest.mark.parametrize("change", [
+    lambda by, user: users.set_password(by=by, user=user, clear=PASSWORD),
+    lambda by, user: users.change(by=by, user=user, email="new@acme.example"),
+], ids=["the password", "the mailbox"])  # fmt: skip
+def test_a_link_that_sets_a_password_dies_with_what_it_was_asked_for(cast, console, change):
+    at = clock.now()
+    link = PasswordReset.objects.create(
+        user=cast.user("bob"), digest="x", created_at=at, expires_at=at + timedelta(hours=1)
+    )
+
+    change(console, cast.user("bob"))
+
+    link.refresh_from_db()
+    assert link.superseded_at is not None
 
 
 def test_who_leaves_the_own_organisation_is_at_home_in_the_next(cast, console):

@@ -57,6 +57,20 @@ def test_a_session_remembers_the_sign_in(cast):
     assert sessions.by_secret(opened.secret, doors=("test",), via=VIA).name == "bob"
 
 
+@pytest.mark.parametrize("change", [
+    lambda user, by: users.set_password(by=by, user=user, clear="another good Passphrase 7"),
+    lambda user, by: users.disable(by=by, user=user),
+    lambda user, by: users.lock(by=by, user=user),
+], ids=["a new password", "disabled", "locked"])  # fmt: skip
+def test_what_changed_while_the_password_was_looked_at_opens_no_session(cast, console, change):
+    proven = prove(cast)
+    change(cast.user("bob"), console)
+
+    with pytest.raises(WrongCredentials):
+        sign_in.open_session(proven, via=VIA, lifetime=timedelta(hours=1))
+    assert not Session.objects.filter(user=proven.user, is_personal_token=False).exists()
+
+
 STATES = {
     "disabled": {"is_active": False},
     "locked": {"locked_at": clock.now()},
