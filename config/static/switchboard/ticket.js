@@ -1,7 +1,10 @@
 // The customer's page of a ticket: times in the reader's own zone, and a waiting room that opens by itself.
 "use strict";
 
-const words = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
+// The page's language as the reader's own country writes it: 16:08 in London, 4:08 PM in New York.
+const language = document.documentElement.lang;
+const own = navigator.languages.filter((one) => one.split("-")[0] === language);
+const words = new Intl.DateTimeFormat([...own, language], {
   weekday: "long",
   day: "numeric",
   month: "long",
