@@ -110,7 +110,8 @@ def configured(level: str) -> dict[str, Any]:
             "gunicorn.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
             # It says at every HEAD that the server leaves out the body, which is what a server is for.
             "gunicorn.http.wsgi": {"level": "ERROR"},
-            # Two lines for each task that went well drown the one that did not.
+            # Three lines for each task that went well drown the one that did not.
+            "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
         },
