@@ -17,7 +17,9 @@ from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
+from django.core.management.base import CommandError
 
+from config.management.commands.serve import bound_socket
 from config.supervisor import Child, Supervisor
 from tests.processes import Portal
 
@@ -128,6 +130,12 @@ def test_a_taken_port_is_named_and_leaves_no_process(served: Served) -> None:
     assert done.wait(60) != 0
     assert f"PORT {served.port} cannot be used" in served.log()
     assert served.status("/healthz") == 200
+
+
+def test_of_two_starts_at_once_only_one_gets_the_port() -> None:
+    port = free_port()
+    with bound_socket("127.0.0.1", port), pytest.raises(CommandError, match=f"PORT {port} cannot be used"):
+        bound_socket("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ def bound_socket(host: str, port: int) -> socket.socket:
             _("PORT %(port)s cannot be used at BIND %(host)s: %(reason)s.")
             % {"port": port, "host": host, "reason": refusal.strerror}
         ) from None
+    # Wanted past the leftovers of a former run; kept on, a second start would share the port until somebody listens.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
     return bound
 
 
