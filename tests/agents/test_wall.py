@@ -231,6 +231,7 @@ def test_the_wall_fits_every_screen(
     context = chromium.new_context(color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
     page = context.new_page()
     sign_in(page, live_portal, cast)
+    page.wait_for_load_state()  # with its styles
     sizes = {}
     for width, height in ((360, 740), (1280, 800), (1920, 1080), (3840, 2160)):
         page.set_viewport_size(ViewportSize(width=width, height=height))
