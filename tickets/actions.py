@@ -1,39 +1,30 @@
-"""Issues, finds, changes, ends and redeems tickets (dialects.md 3.0 and 3.2; clarifications 31 and 67)."""
+"""Issues, finds, changes and ends tickets, for those who hand them out (dialects.md 3.2; clarifications 31 and 67)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Coalesce
 
-from identity import audit, clock, crypto, limits, policy, refresh, sessions
+from identity import audit, clock, crypto, policy
 from identity.errors import (
-    CredentialExpired,
-    CredentialInvalid,
-    CredentialRevoked,
     Invalid,
     NotAllowed,
     NotFound,
     Spent,
-    TooManyAttempts,
 )
-from identity.limits import Rate
 from identity.models import Organization, Session
 from identity.policy import Permission
-from identity.principal import Kind, Principal, Via
-from tickets.models import Redemption, State, Ticket
+from identity.principal import Kind, Principal
+from tickets.models import Redemption, Ticket
 
 PURPOSE = "ticket"
-SECRET_PREFIX = "swc"  # noqa: S105  # a name, no secret
 SHORTEST, LONGEST = 6, 32
 # As JSON: what a merge may not grow beyond.
 MOST_PROPERTIES = 65_536
@@ -70,20 +61,6 @@ class Issued:
         return f"Issued({self.ticket.pk})"
 
 
-@dataclass(frozen=True, slots=True)
-class Redeemed:
-    """The session that a redemption opened, its secret for a browser, and its first refresh token for a program."""
-
-    ticket: Ticket
-    session: Session
-    secret: str
-    refresh_token: str
-
-    def __repr__(self) -> str:
-        return f"Redeemed({self.ticket.pk})"
-
-
-# --- for those who hand tickets out ----------------------------------------------------------------------------------
 def issue(
     *,
     by: Principal,
@@ -246,65 +223,6 @@ def show(*, by: Principal, ticket: Ticket) -> str:
     return crypto.open_sealed(ticket.id_sealed, place=ticket.place())
 
 
-# --- for those who hold one ------------------------------------------------------------------------------------------
-def look(*, ticket_id: str, via: Via) -> Ticket:
-    """Answer a ticket to whoever holds its id, used and ended ones too, and change nothing.
-
-    A wrong id counts as a failed redemption: a page that tells them apart serves to guess them. Raises NotFound,
-    TooManyAttempts.
-    """
-    with _counted(via, at=clock.now()):
-        digests = crypto.digests(ticket_id, purpose=PURPOSE)
-        return _one(Ticket.objects.filter(digest__in=digests, deleted_at=None, organization__suspended_at=None))
-
-
-def redeem(*, ticket_id: str, via: Via) -> Redeemed:
-    """Let a customer in by a ticket (dialects.md 3.0).
-
-    A failure is counted for its address before it is evaluated, and the count is committed before the refusal. Raises
-    TooManyAttempts, CredentialRevoked, Spent("disabled"), CredentialExpired, and CredentialInvalid for all that is unknown,
-    deleted or used.
-    """
-    at = clock.now()
-    with _counted(via, at=at):
-        ticket = Ticket.objects.select_related("organization").filter(
-            digest__in=crypto.digests(ticket_id, purpose=PURPOSE), organization__suspended_at=None
-        )  # fmt: skip
-        row = next(iter(ticket[:1]), None)
-        if row is None:
-            raise CredentialInvalid("no such ticket")
-        if row.state(at=at) is State.VALID:
-            with transaction.atomic():
-                if _claim(row, at=at):
-                    return _let_in(row, via=via, at=at)
-            row.refresh_from_db()
-        state = row.state(at=at)
-        audit.refused(
-            "ticket.refused", via=via, subject=None, name=row.name, organization=row.organization, rule=state.value
-        )
-        raise _refusal(state)
-
-
-def holder(*, ticket: Ticket, secret: str, door: str, via: Via) -> Principal | None:
-    """Answer the customer whom a secret keeps in by this very ticket, or None."""
-    if not secret:
-        return None
-    try:
-        principal = sessions.by_secret(secret, doors=(door,), via=via)
-    except (CredentialInvalid, CredentialExpired, CredentialRevoked):
-        return None
-    came_by_it = Redemption.objects.filter(ticket=ticket, session_id=principal.session_id).exists()
-    return principal if came_by_it else None
-
-
-def purge(*, before: datetime, batch: int = 500) -> int:
-    """Delete tickets that were over before a moment, a batch at a time; answers how many rows went."""
-    old = Ticket.objects.filter(expires_at__lt=before).order_by("expires_at").values_list("pk", flat=True)[:batch]
-    deleted: int = Ticket.objects.filter(pk__in=list(old)).delete()[0]
-    return deleted
-
-
-# --- what stands behind ----------------------------------------------------------------------------------------------
 def _known(ticket_id: str) -> QuerySet[Ticket]:
     return Ticket.objects.filter(KNOWN, digest__in=crypto.digests(ticket_id, purpose=PURPOSE))
 
@@ -354,46 +272,6 @@ def _end_redeemed(by: Principal, rows: Iterable[Ticket], *, at: datetime, reason
     ended = Session.objects.filter(pk__in=came_by_them, ended_at=None).update(ended_at=at, end_reason=reason)
     if ended:
         audit.record("session.ended", by=by, reason=reason, sessions=ended)
-
-
-@contextmanager
-def _counted(via: Via, *, at: datetime) -> Iterator[None]:
-    """Charge a failure beforehand, so that a limit of k means k tries at once (security.md P3), and take it back if it was none."""
-    key = limits.key_for("redeem", via.address)
-    charged = limits.charge(key, Rate.of(settings.THROTTLE_REDEEM_PER_ADDRESS), at=at)
-    if not charged.is_within:
-        raise TooManyAttempts(retry_after=charged.until - at)
-    yield
-    limits.refund(key)
-
-
-def _claim(ticket: Ticket, *, at: datetime) -> bool:
-    """Claims first: two redemptions at once would both pass a look at the row."""
-    valid = Ticket.objects.filter(KNOWN, pk=ticket.pk, revoked_at=None, disabled_at=None, expires_at__gt=at)
-    return valid.update(uses=F("uses") + 1, last_used_at=at, redeemed_at=Coalesce("redeemed_at", at)) == 1
-
-
-def _let_in(ticket: Ticket, *, via: Via, at: datetime) -> Redeemed:
-    opened = sessions.open_(
-        via=via, lifetime=timedelta(seconds=settings.REFRESH_TOKEN_SECONDS), holder=ticket.customer or str(uuid4()),
-        organization=ticket.organization, details={"conference": ticket.conference}, secret_prefix=SECRET_PREFIX,
-    )  # fmt: skip
-    Redemption.objects.create(ticket=ticket, session=opened.session, at=at)
-    refresh_token = refresh.begin(session=opened.session, at=at)
-    audit.record(
-        "ticket.redeemed", via=via, actor_name=opened.session.holder, subject=ticket.name, organization=ticket.organization,
-        session=str(opened.session.pk),
-    )  # fmt: skip
-    return Redeemed(ticket, opened.session, opened.secret, refresh_token)
-
-
-def _refusal(state: State) -> Exception:
-    leaves = {
-        State.REVOKED: CredentialRevoked(state.value),
-        State.DISABLED: Spent(state.value),
-        State.EXPIRED: CredentialExpired(state.value),
-    }
-    return leaves.get(state, CredentialInvalid("no such ticket"))
 
 
 def _record(deed: str, ticket: Ticket, *, by: Principal, **details: Any) -> None:

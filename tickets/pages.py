@@ -13,8 +13,7 @@ from identity.errors import NotFound, Spent, Unauthenticated
 from identity.pages import cookies
 from identity.pages.guards import methods
 from identity.pages.middleware import PortalRequest, via_of
-from tickets import actions as tickets
-from tickets import calendar
+from tickets import calendar, redemptions
 from tickets.models import State, Ticket
 
 DOOR = "ticket"
@@ -31,17 +30,17 @@ def ticket(request: PortalRequest, ticket_id: str) -> HttpResponse:
     """
     via = via_of(request, door=DOOR)
     try:
-        row = tickets.look(ticket_id=ticket_id, via=via)
+        row = redemptions.look(ticket_id=ticket_id, via=via)
     except NotFound:
         return _page(request, UNKNOWN)
-    holder = tickets.holder(ticket=row, secret=request.COOKIES.get(COOKIE, ""), door=DOOR, via=via)
+    holder = redemptions.holder(ticket=row, secret=request.COOKIES.get(COOKIE, ""), door=DOOR, via=via)
     standing = IN if holder else _standing(row)
     if request.method != "POST":
         return _page(request, standing, ticket=row, holder=holder)
     response = HttpResponseRedirect(request.path)
     if standing == State.VALID:
         try:
-            redeemed = tickets.redeem(ticket_id=ticket_id, via=via)
+            redeemed = redemptions.redeem(ticket_id=ticket_id, via=via)
         except (Unauthenticated, Spent):
             return response  # it ended between the look and the press: its page says how
         # For this ticket's page alone: a second link in the same browser is another visit.
@@ -52,7 +51,7 @@ def ticket(request: PortalRequest, ticket_id: str) -> HttpResponse:
 @methods("GET")
 def event(request: PortalRequest, ticket_id: str) -> HttpResponse:
     """Hand out the appointment of a scheduled ticket. Raises NotFound for one that is over, or has no appointment."""
-    row = tickets.look(ticket_id=ticket_id, via=via_of(request, door=DOOR))
+    row = redemptions.look(ticket_id=ticket_id, via=via_of(request, door=DOOR))
     if row.state(at=clock.now()) is not State.VALID or row.scheduled_at is None:
         raise NotFound("no appointment")
     written = calendar.event(ticket=row, ticket_id=ticket_id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 
 from identity import clock
-from tickets import actions as tickets
+from tickets import redemptions
 
 # Tickets that are over stay for a while, so that their page can say what became of them.
 KEPT = timedelta(days=30)
@@ -17,5 +17,5 @@ KEPT = timedelta(days=30)
 def purge() -> None:
     before = clock.now() - KEPT
     # A batch at a time: nobody waits long behind its lock.
-    while tickets.purge(before=before):
+    while redemptions.purge(before=before):
         continue

@@ -16,6 +16,7 @@ from identity.principal import at_the_console
 from tests.cast import Cast
 from tests.processes import Portal
 from tickets import actions as tickets
+from tickets import redemptions
 from tickets.actions import Issued, Meaning
 from tickets.models import Ticket
 
@@ -39,7 +40,7 @@ def in_every_state(cast: Cast) -> dict[str, str]:
     later = clock.now() + timedelta(days=3)
     made = {name: new(cast) for name in ("valid", "used", "revoked", "disabled")}
     made |= {"waiting": new(cast, at=later), "expired": new(cast, at=clock.now() - timedelta(days=3))}
-    tickets.redeem(ticket_id=made["used"].id, via=CONSOLE.via)
+    redemptions.redeem(ticket_id=made["used"].id, via=CONSOLE.via)
     tickets.revoke(by=CONSOLE, ticket=made["revoked"].ticket)
     tickets.disable(by=CONSOLE, ticket=made["disabled"].ticket)
     return {name: one.id for name, one in made.items()} | {"unknown": "zzzzzz"}

@@ -16,6 +16,7 @@ from identity.principal import Via, at_the_console
 from tests.cast import Cast
 from tests.tickets.conftest import New
 from tickets import actions as tickets
+from tickets import redemptions
 from tickets.actions import Meaning
 from tickets.models import Redemption, Ticket
 from tickets.tasks import purge
@@ -51,7 +52,7 @@ def test_an_id_that_is_taken_is_made_anew_and_at_last_refused(new: New, monkeypa
 
 def test_no_secret_is_in_a_representation(new: New) -> None:
     made = new(once=True)
-    redeemed = tickets.redeem(ticket_id=made.id, via=VIA)
+    redeemed = redemptions.redeem(ticket_id=made.id, via=VIA)
     assert (repr(made), repr(redeemed)) == (f"Issued({made.ticket.pk})", f"Redeemed({made.ticket.pk})")
     assert str(made.ticket) == f"KIND {made.ticket.pk}"
     assert str(Redemption.objects.get()).startswith("redemption ")
@@ -95,7 +96,9 @@ def test_everything_of_a_customer_a_conference_or_an_interaction_is_revoked_at_o
     once, many, other, foreign = (
         new(**{party: "same"}, once=True), new(**{party: "same"}), new(**{party: "other"}), new(by="frank", **{party: "same"}),
     )  # fmt: skip
-    sessions = [tickets.redeem(ticket_id=made.id, via=VIA).session.pk for made in (once, many, many, other, foreign)]
+    sessions = [
+        redemptions.redeem(ticket_id=made.id, via=VIA).session.pk for made in (once, many, many, other, foreign)
+    ]
 
     with django_assert_max_num_queries(12):
         revoked = tickets.revoke_all(by=cast.principal("carol"), ticket=many.ticket, party=party)
@@ -120,15 +123,15 @@ def test_looking_uses_nothing_up_and_a_wrong_id_is_counted(new: New, settings: A
     settings.THROTTLE_REDEEM_PER_ADDRESS = (2, 60)
     made = new(once=True)
     for _ in range(4):
-        assert tickets.look(ticket_id=made.id, via=VIA).uses == 0
+        assert redemptions.look(ticket_id=made.id, via=VIA).uses == 0
     for _ in range(2):
         with pytest.raises(NotFound):
-            tickets.look(ticket_id="zzzzzz", via=VIA)
+            redemptions.look(ticket_id="zzzzzz", via=VIA)
     with pytest.raises(TooManyAttempts):
-        tickets.look(ticket_id=made.id, via=VIA)
+        redemptions.look(ticket_id=made.id, via=VIA)
     with pytest.raises(TooManyAttempts):
-        tickets.redeem(ticket_id=made.id, via=VIA)
-    assert tickets.redeem(ticket_id=made.id, via=Via(door="test", address="127.0.0.2")).ticket.pk == made.ticket.pk
+        redemptions.redeem(ticket_id=made.id, via=VIA)
+    assert redemptions.redeem(ticket_id=made.id, via=Via(door="test", address="127.0.0.2")).ticket.pk == made.ticket.pk
 
 
 def test_a_ticket_that_ends_between_the_look_and_the_claim_is_refused(
@@ -140,28 +143,28 @@ def test_a_ticket_that_ends_between_the_look_and_the_claim_is_refused(
         Ticket.objects.filter(pk=ticket.pk).update(redeemed_at=at)
         return claim(ticket, at=at)
 
-    claim = tickets._claim
-    monkeypatch.setattr(tickets, "_claim", overtaken)
+    claim = redemptions._claim
+    monkeypatch.setattr(redemptions, "_claim", overtaken)
     with pytest.raises(CredentialInvalid):
-        tickets.redeem(ticket_id=made.id, via=VIA)
+        redemptions.redeem(ticket_id=made.id, via=VIA)
     assert not Redemption.objects.exists()
     assert AuditEvent.objects.get(event="ticket.refused").rule == "used"
 
 
 def test_a_ticket_is_used_up_only_together_with_its_session(new: New, monkeypatch: pytest.MonkeyPatch) -> None:
     made = new(once=True)
-    begin = tickets.refresh.begin
-    monkeypatch.setattr(tickets.refresh, "begin", lambda **_: (_ for _ in ()).throw(IntegrityError))
+    begin = redemptions.refresh.begin
+    monkeypatch.setattr(redemptions.refresh, "begin", lambda **_: (_ for _ in ()).throw(IntegrityError))
     with pytest.raises(IntegrityError):
-        tickets.redeem(ticket_id=made.id, via=VIA)
-    monkeypatch.setattr(tickets.refresh, "begin", begin)
+        redemptions.redeem(ticket_id=made.id, via=VIA)
+    monkeypatch.setattr(redemptions.refresh, "begin", begin)
     assert (Ticket.objects.get().uses, Session.objects.filter(holder__gt="").count()) == (0, 0)
-    assert tickets.redeem(ticket_id=made.id, via=VIA).session.holder
+    assert redemptions.redeem(ticket_id=made.id, via=VIA).session.holder
 
 
 def test_tickets_that_are_long_over_are_purged_with_their_redemptions(new: New) -> None:
     over, running = new(ttl=60), new(at=clock.now() + timedelta(days=60))
-    tickets.redeem(ticket_id=over.id, via=VIA)
+    redemptions.redeem(ticket_id=over.id, via=VIA)
     purge()
     assert Ticket.objects.count() == 2
     with time_machine.travel(clock.now() + timedelta(days=31)):

@@ -16,6 +16,7 @@ from identity.principal import Via, at_the_console
 from tests.cast import Cast
 from tests.tickets.conftest import New
 from tickets import actions as tickets
+from tickets import redemptions
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def do(client: Client, ticket: Ticket, deed: str) -> Any:
 
 def test_the_list_tells_state_uses_last_use_and_creator(new: New, admin_of: Admin) -> None:
     made = new(customer="kund-7", conference="c-99", once=True)
-    tickets.redeem(ticket_id=made.id, via=VIA)
+    redemptions.redeem(ticket_id=made.id, via=VIA)
     text = admin_of("carol").get(LIST).text
     for said in ("KIND", "used", "kund-7", "c-99", "bob"):
         assert said in text
@@ -57,7 +58,7 @@ def test_every_state_is_found_by_its_filter(new: New, admin_of: Admin) -> None:
     carol, by = admin_of("carol"), at_the_console()
     made = {name: new(once=True, ttl=60 if name == "expired" else None).ticket for name in ("valid", "revoked", "disabled", "expired")}  # fmt: skip
     used = new(once=True)
-    tickets.redeem(ticket_id=used.id, via=VIA)
+    redemptions.redeem(ticket_id=used.id, via=VIA)
     tickets.revoke(by=by, ticket=made["revoked"])
     tickets.disable(by=by, ticket=made["disabled"])
     tickets.delete(by=by, ticket=new().ticket)

@@ -15,7 +15,7 @@ from identity.principal import at_the_console
 from tests.browsers import Browser
 from tests.tickets.conftest import New
 from tickets import actions as tickets
-from tickets import pages
+from tickets import pages, redemptions
 from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -111,14 +111,14 @@ def test_a_ticket_that_ends_between_look_and_press_is_told_by_its_page(
     new: New, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = new()
-    redeem = tickets.redeem
+    redeem = redemptions.redeem
 
     def overtaken(**asked: Any) -> Any:
         tickets.disable(by=CONSOLE, ticket=made.ticket)
         return redeem(**asked)
 
     browser.get(f"/t/{made.id}")
-    monkeypatch.setattr(tickets, "redeem", overtaken)
+    monkeypatch.setattr(redemptions, "redeem", overtaken)
     assert browser.send(f"/t/{made.id}").url == f"/t/{made.id}"
     assert standing(browser.get(f"/t/{made.id}")) == (403, "disabled")
 

@@ -14,7 +14,7 @@ from identity.principal import Principal
 from integrations.dialects.oauth import shapes
 from integrations.dialects.oauth.credentials import AUDIENCE, Caller
 from integrations.dialects.oauth.errors import TargetUnknown
-from tickets import actions as tickets
+from tickets import redemptions
 
 Form = Mapping[str, str]
 
@@ -51,7 +51,7 @@ def ticket(caller: Caller, form: Form) -> dict[str, Any]:
     """Redeem a ticket, named by `username` or by `ticket`."""
     spelling = "ticket" if "ticket" in form else "username"
     require(form, spelling)
-    redeemed = tickets.redeem(ticket_id=form[spelling], via=caller.via)
+    redeemed = redemptions.redeem(ticket_id=form[spelling], via=caller.via)
     issued = shapes.access_token(redeemed.session, caller=caller)
     return shapes.answer(issued, session=redeemed.session, refresh_token=redeemed.refresh_token)
 
