@@ -158,17 +158,25 @@ def split_url(raw: str, schemes: Sequence[str]) -> SplitResult:
 def kept_secret(path: Path) -> str:
     """The random secret kept in a file, made at the first call; every process of an installation reads the same one.
 
-    Written aside and linked into place: of two first starts at once one link wins and both read the winner's.
+    Written aside and linked into place: of two first starts at once one link wins and both read the winner's. Raises
+    ImproperlyConfigured naming DATA_DIR.
     """
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(secrets.token_urlsafe(48) + "\n")
-        try:
-            os.link(aside, path)
-        except FileExistsError:
-            pass
-        finally:
-            aside.unlink()
-    return path.read_text(encoding="utf-8").strip()
+    try:
+        if not path.exists():
+            _keep(path)
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as refusal:
+        raise ImproperlyConfigured(f"DATA_DIR cannot be used: {refusal.strerror}") from refusal
+
+
+def _keep(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()

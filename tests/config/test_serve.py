@@ -148,6 +148,20 @@ def test_a_senseless_setting_is_named_and_leaves_no_process(served: Served, name
     assert re.search(rf"^(switchboard: |CommandError: ){name} ", served.log(), re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("DATABASE_URL", "postgres://u:hush@127.0.0.1:1/x"), ("DATA_DIR", "/dev/null/x")]
+)
+def test_a_place_that_cannot_be_used_is_named_without_a_traceback(served: Served, name: str, value: str) -> None:
+    before = len(served.log())
+    done = served.start(**{"PORT": str(free_port()), "DATA_DIR": str(served.data) + "-fourth", name: value})
+
+    assert done.wait(60) != 0
+    said = served.log()[before:]
+    assert name in said
+    assert "Traceback" not in said
+    assert "hush" not in said
+
+
 def test_parts_that_are_killed_come_back(served: Served) -> None:
     before = served.family()
     for pid in before.values():

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils.translation import gettext as _
 
 from config.supervisor import Child, Supervisor
@@ -35,7 +35,13 @@ class Command(BaseCommand):
         supervisor = Supervisor()
         supervisor.obey_signals()
         with bound_socket(settings.BIND, settings.PORT) as bound:
-            call_command("migrate", verbosity=0, interactive=False)
+            try:
+                call_command("migrate", verbosity=0, interactive=False)
+            except OperationalError as refusal:
+                said = str(refusal).splitlines()[0]
+                raise CommandError(
+                    _("The database that DATABASE_URL or DATA_DIR names cannot be used: %s") % said
+                ) from None
             if settings.PORTAL_ENV == "development":
                 call_command("demo")
             connections.close_all()
