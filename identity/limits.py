@@ -92,8 +92,10 @@ def clear(key: str) -> None:
 
 def purge(*, batch: int = 1000) -> int:
     """Delete expired windows, a batch at a time; answers how many."""
-    keys = list(Counter.objects.filter(expires_at__lt=clock.now()).values_list("key", flat=True)[:batch])
-    return Counter.objects.filter(key__in=keys).delete()[0]
+    over = Counter.objects.filter(expires_at__lt=clock.now())
+    keys = list(over.values_list("key", flat=True)[:batch])
+    # Asked again by the deletion: a window that began anew meanwhile keeps its count.
+    return over.filter(key__in=keys).delete()[0]
 
 
 def _param(moment: datetime) -> Any:
