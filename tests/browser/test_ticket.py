@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -25,7 +23,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PHONE = ViewportSize(width=320, height=640)
 CONSOLE = at_the_console()
 LONG = "Maximiliane-Bartholomäa-von-und-zu-Hohenlohe-Langenburg-" * 2
-PICTURES = os.environ.get("TICKET_PICTURES", "")
 
 
 def new(cast: Cast, *, once: bool = True, at: datetime | None = None, **more: Any) -> Issued:
@@ -59,8 +56,6 @@ def test_every_state_is_readable_on_the_smallest_phone(
         if standing == "in":
             page.locator("main button").click()
         expect(page.locator(f"[data-standing={standing}]")).to_be_visible()
-        if PICTURES:
-            page.screenshot(path=Path(PICTURES) / f"ticket-{standing}-{scheme}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], standing
         found = Axe().run(page).response["violations"]
         assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == [], standing
