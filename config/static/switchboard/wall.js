@@ -9,7 +9,8 @@ async function draw() {
   const answer = await fetch(wall.dataset.wall, { redirect: "manual", cache: "no-store" });
   if (answer.type === "opaqueredirect" || answer.status === 403) return location.reload();
   if (!answer.ok) throw new Error(`the wall answered ${answer.status}`);
-  wall.innerHTML = await answer.text();
+  const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
+  wall.replaceChildren(...drawn.body.childNodes);
 }
 
 async function keepDrawing() {

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -83,7 +83,8 @@ class Tickets(AuviousViewSet):
 
     @extend_schema(
         parameters=CALENDAR,
-        responses={(200, "text/calendar"): OpenApiTypes.STR} | answers(None, 400, 403, 404),
+        responses=answers(None, 400, 403, 404)
+        | {200: OpenApiResponse(OpenApiTypes.STR, "an iCalendar file, text/calendar")},
     )
     def event(self, request: Request, ticket_id: str) -> HttpResponse:
         row = tickets.find(by=self.caller, ticket_id=ticket_id)
