@@ -59,7 +59,7 @@ def look(*, by: Principal) -> Wall:
 def _tile(agent: Agent, *, at: datetime) -> Tile:
     ongoing: list[Call] = agent.ongoing  # type: ignore[attr-defined]  # put there by the directory
     talking = [call for call in ongoing if call.line_status == Call.LineStatus.UP]
-    call = (talking or ongoing or [None])[0]
+    call = next(iter([*talking, *ongoing]), None)
     if call is not None:
         state = State.TALKING if talking else State.RINGING
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from identity import personal_tokens
@@ -70,8 +71,11 @@ class NewPassword(Form):
     password = password_field(
         _("New password"),
         is_new=True,
-        help_text=_("%(number)d characters or more. Three or four words are easy to keep in mind.")
-        % {"number": settings.PASSWORD_MIN_LENGTH},
+        # Not by %, which would settle the language when the portal starts.
+        help_text=format_lazy(
+            _("{number} characters or more. Three or four words are easy to keep in mind."),
+            number=settings.PASSWORD_MIN_LENGTH,
+        ),
     )
 
 
