@@ -40,7 +40,8 @@ def _document(patterns: list[URLPattern]) -> View:
     return never_cache(for_portal_people_in_production(SpectacularAPIView.as_view(patterns=patterns)))
 
 
-_page = SpectacularSwaggerSplitView.as_view(url_name="schema")
+# Without OPTIONS: DRF would describe the view, in a template that a page of HTML does not have.
+_page = SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"])
 
 urlpatterns: list[URLPattern] = [
     path("schema/", _document(urls.urlpatterns), name="schema"),

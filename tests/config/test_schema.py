@@ -95,6 +95,11 @@ def test_odd_questions_are_no_failures(client, db, query):
         assert client.get(f"{address}?{query}").status_code < 500
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND"])
+def test_the_page_is_only_read(client, db, method):
+    assert client.generic(method, "/docs/").status_code == 405
+
+
 def _plain(value):
     """Answer an OpenAPI 3.0 shape as JSON Schema: `nullable` is a type more."""
     if isinstance(value, dict):
