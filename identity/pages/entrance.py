@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
+from urllib.parse import parse_qs, urlsplit
 
+from csp.decorators import csp_update
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import rotate_token
@@ -12,8 +15,8 @@ from django.shortcuts import render
 from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
 
-from identity import sessions, sign_in, users
-from identity.errors import WrongCredentials
+from identity import clients, sessions, sign_in, users
+from identity.errors import NotFound, WrongCredentials
 from identity.pages import cookies
 from identity.pages.forms import Language, SignIn
 from identity.pages.guards import methods, own_path
@@ -26,6 +29,8 @@ IDLE = timedelta(minutes=30)
 # Whoever can work as others loses an unattended browser sooner.
 ADMIN_IDLE = timedelta(minutes=15)
 LANGUAGE_COOKIE_DAYS = 365
+# Nothing but an origin may get into a header: a semicolon in an address would begin a directive of its own.
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[A-Za-z0-9.-]+(:[0-9]+)?")
 
 
 @methods("GET")
@@ -108,7 +113,26 @@ def _signed_in(request: PortalRequest) -> HttpResponse:
 
 def _login_page(request: PortalRequest, form: SignIn, *, status: int = 200) -> HttpResponse:
     context = {"form": form, "cookies_need_https": not request.is_secure() and not _is_loopback(request)}
-    return render(request, "pages/login.html", context, status=status)
+    target = request.POST.get("next", "") or request.GET.get("next", "")
+    shown = csp_update({"form-action": _leads_to(target)})(render)
+    return shown(request, "pages/login.html", context, status=status)
+
+
+def _leads_to(target: str) -> list[str]:
+    """Answer the origin that a sign-in for a client goes on to, if the client registered it (RFC 6749, 4.1.2).
+
+    Browsers hold the redirects that follow a form to `form-action`, too: without it the client never gets its code.
+    """
+    said = parse_qs(urlsplit(target).query)
+    redirect_uri = said.get("redirect_uri", [""])[0]
+    try:
+        client = clients.by_id(client_id=said.get("client_id", [""])[0])
+    except NotFound:
+        return []
+    found = ORIGIN.match(redirect_uri) if redirect_uri in client.redirect_uris else None
+    at = urlsplit(redirect_uri)
+    origin = f"{at.scheme}://{at.netloc}"
+    return [origin] if found and found.group() == origin else []
 
 
 def _is_loopback(request: PortalRequest) -> bool:
