@@ -82,7 +82,7 @@ def issue(
     if by.organization_id is not None and by.organization_id != organization.pk:
         raise NotFound("no such organisation")
     ticket = Ticket(
-        organization=organization, creator=by.id[:64], creator_name=by.actor_name[:200], type=type_, is_single_use=is_single_use,
+        organization=organization, creator=by.id[:64], creator_name=_name_of(by)[:200], type=type_, is_single_use=is_single_use,
         ttl_seconds=settings.TICKET_TTL_SECONDS if ttl is None else ttl, created_at=at, disabled_at=at if is_disabled else None,
     )  # fmt: skip
     _fill(ticket, properties, read)
@@ -232,6 +232,11 @@ def _one(found: QuerySet[Ticket]) -> Ticket:
     if ticket is None:
         raise NotFound("no such ticket")
     return ticket
+
+
+def _name_of(by: Principal) -> str:
+    """Answer what people call whoever makes a ticket: of a client, what it is for."""
+    return by.session.client.description or by.name if by.kind is Kind.CLIENT else by.actor_name
 
 
 def _require(by: Principal, permission: Permission) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import segno
 from django.contrib import admin
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -102,19 +102,9 @@ class TicketAdmin(OfOneOrganization[Ticket]):
 
     reads = Permission.TICKETS_ANY
     deeds = DEEDS
-    list_display = (
-        "what",
-        "standing",
-        "customer",
-        "conference",
-        "uses",
-        "last_used_at",
-        "creator_name",
-        "scheduled_at",
-        "expires_at",
-    )
+    list_display = ("what", "standing", "customer", "conference", "uses", "last_used_at", "creator_name")
     list_filter = (StateFilter,)
-    sortable_by = ("what",)
+    sortable_by = ()
     ordering = ("-created_at",)
     search_fields = ("customer", "conference", "interaction")
     search_help_text = gettext_lazy("The beginning of a customer, a conference or an interaction.")
@@ -130,7 +120,7 @@ class TicketAdmin(OfOneOrganization[Ticket]):
     def audit_name(self, row: Any) -> str:
         return str(row.name)
 
-    @admin.display(description=gettext_lazy("type"), ordering=F("created_at"))
+    @admin.display(description=gettext_lazy("type"))
     def what(self, ticket: Ticket) -> str:
         return ticket.type
 

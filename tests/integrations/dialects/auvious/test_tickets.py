@@ -14,6 +14,7 @@ from django.test import Client
 
 from identity import clock, crypto
 from identity.models import AuditEvent, Session
+from identity.models import Client as OAuthClient
 from identity.principal import at_the_console
 from tests.integrations.dialects.auvious.conftest import Caller, Callers, empty, refused
 from tests.integrations.dialects.oauth.conftest import CUSTOMER, Endpoint, claims_of
@@ -75,6 +76,14 @@ def test_a_ticket_of_every_type_is_made_with_every_key(callers: Callers, service
     assert moment(made["expiresAt"]) - start == timedelta(hours=4)
     assert made["expiresAt"].endswith("Z")
     assert service.get(f"/ticket/{made['id']}").json() == made
+
+
+def test_a_clients_ticket_is_known_by_what_the_client_is_for(callers: Callers, service: Caller) -> None:
+    new(service)
+    assert Ticket.objects.get().creator_name == "demo acme_service"
+    OAuthClient.objects.filter(pk=callers.id_of("acme_service")).update(description="")
+    new(service)
+    assert Ticket.objects.latest("pk").creator_name == callers.id_of("acme_service")
 
 
 def test_length_life_and_state_may_be_asked_for(callers: Callers, service: Caller) -> None:
