@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import re
 import threading
 import uuid
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ KEY_BITS = 3072
 LEEWAY = timedelta(seconds=5)
 # A retired key verifies until the longest-lived token that it signed is over.
 RETIRED_VERIFIES = timedelta(days=366)
+# The spelling of our key ids; anything else would reach a query, and PostgreSQL fails over a NUL (security.md M9).
+KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 REQUIRED = ("iss", "aud", "sub", "iat", "exp", "jti", "sid")
 
 State = SigningKey.State
@@ -107,7 +110,7 @@ def read_with_key(token: str, *, audience: str) -> tuple[dict[str, Any], str]:
     """Verify a token and answer its claims and the id of the key that signed it. Raises as `read`."""
     try:
         kid = jwt.get_unverified_header(token).get("kid")
-        backend = _verifier(kid) if isinstance(kid, str) else None
+        backend = _verifier(kid) if isinstance(kid, str) and KID.fullmatch(kid) else None
         if backend is None:
             raise CredentialInvalid("no such key")
         claims = backend.decode_for(token, audience=audience)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
@@ -289,6 +291,18 @@ def test_an_expired_token_says_so(cast):
 def test_a_broken_token_is_invalid(cast, break_it):
     with pytest.raises(CredentialInvalid):
         by_token(break_it(token_of(cast.session("bob"))))
+
+
+@pytest.mark.parametrize(
+    "kid",
+    ["\0", "a\0b", "\ud800", "", "x" * 100_000, 7, None, ["a"]],
+    ids=["NUL", "NUL within", "half a character", "empty", "endless", "a number", "null", "a list"],
+)
+def test_a_token_whose_key_nobody_can_have_is_invalid(cast, django_assert_num_queries, kid):
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": kid}).encode()).decode().rstrip("=")
+
+    with django_assert_num_queries(0), pytest.raises(CredentialInvalid):
+        by_token(f"{header}.e30.AA")
 
 
 def test_a_token_of_another_portal_is_invalid(cast, settings):
