@@ -72,6 +72,7 @@ def test_the_admin_and_the_wall_are_swedish_too(at_desk: AtDesk, cast: Cast) -> 
         "/admin/agents/agent/": "tillgänglighet",
         person: "Logga in som",
         "/wall/": "Tillgänglig",
+        "/account/": "Minst 12 tecken. Tre eller fyra ord är lätta att komma ihåg.",
         "/nowhere/": "Här finns ingenting",
     }
     for path, words in shown.items():
