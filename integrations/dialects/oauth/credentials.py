@@ -97,6 +97,7 @@ def _basic(header: str) -> tuple[str, str]:
         client_id, colon, secret = base64.b64decode(sent.strip(), validate=True).decode().partition(":")
     except (ValueError, binascii.Error) as e:
         raise WrongCredentials("no Basic that we can read") from e
+    client_id, secret = unquote_plus(client_id), unquote_plus(secret)
     if not colon or "\0" in client_id:
         raise WrongCredentials("no Basic that we can read")
-    return unquote_plus(client_id), unquote_plus(secret)
+    return client_id, secret

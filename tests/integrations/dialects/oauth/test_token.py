@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -301,3 +302,14 @@ def test_basic_is_no_bearer(endpoint: Endpoint) -> None:
     answer = endpoint.http.get("/security/applications", headers=basic(*endpoint.secret("acme_service")))
     assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("client_id", ["a\0b", "a%00b", "%00"])
+def test_a_client_whose_name_holds_a_nul_is_nobody(client, db, client_id):
+    sent = base64.b64encode(f"{client_id}:x".encode()).decode()
+    answer = client.post(
+        "/security/oauth/token", b"grant_type=client_credentials", "application/x-www-form-urlencoded",
+        headers={"Authorization": f"Basic {sent}"},
+    )  # fmt: skip
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
