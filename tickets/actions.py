@@ -180,7 +180,7 @@ def revoke_all(*, by: Principal, ticket: Ticket, party: str) -> int:
         rows = list(same.select_for_update().filter(revoked_at=None).order_by("pk"))
         Ticket.objects.filter(pk__in=[row.pk for row in rows]).update(revoked_at=at)
         _end_redeemed(by, rows, at=at, reason="ticket revoked")
-        _record("revoked", ticket, by=by, party=party, named=named, tickets=[row.pk for row in rows])
+        _record("revoked", ticket, by=by, party=party, named=named, tickets=[str(row.pk) for row in rows])
     return len(rows)
 
 

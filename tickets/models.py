@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 from django.db import models
@@ -28,6 +29,8 @@ class Ticket(models.Model):
     `type` and `properties` are kept as they came; what the domain needs of them are its own columns.
     """
 
+    # No running number: whoever sees two of them would know how many others make.
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     id_sealed = models.TextField(editable=False)
     organization = models.ForeignKey(
@@ -66,10 +69,10 @@ class Ticket(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type} {self.pk}"
+        return f"{self.type} {str(self.pk)[:8]}"
 
     def place(self) -> str:
-        """The digest and not the number: it is known before the row is."""
+        """Names the row by its digest."""
         return f"tickets_ticket.id:{self.digest}:{self.organization_id}"
 
     @property

@@ -54,7 +54,7 @@ def test_no_secret_is_in_a_representation(new: New) -> None:
     made = new(once=True)
     redeemed = redemptions.redeem(ticket_id=made.id, via=VIA)
     assert (repr(made), repr(redeemed)) == (f"Issued({made.ticket.pk})", f"Redeemed({made.ticket.pk})")
-    assert str(made.ticket) == f"KIND {made.ticket.pk}"
+    assert str(made.ticket) == f"KIND {str(made.ticket.pk)[:8]}"
     assert str(Redemption.objects.get()).startswith("redemption ")
 
 
@@ -107,7 +107,11 @@ def test_everything_of_a_customer_a_conference_or_an_interaction_is_revoked_at_o
     assert set(Ticket.objects.filter(revoked_at=None)) == {other.ticket, foreign.ticket}
     assert set(Session.objects.filter(pk__in=sessions, ended_at=None).values_list("pk", flat=True)) == set(sessions[3:])
     event = AuditEvent.objects.get(event="ticket.revoked")
-    assert event.details == {"party": party, "named": "same", "tickets": [once.ticket.pk, many.ticket.pk]}
+    assert event.details == {
+        "party": party,
+        "named": "same",
+        "tickets": sorted(str(made.ticket.pk) for made in (once, many)),
+    }
 
 
 def test_a_set_needs_a_name_in_common_and_the_right_to_every_ticket(cast: Cast, new: New) -> None:

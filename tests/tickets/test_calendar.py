@@ -20,7 +20,7 @@ from tickets.models import Ticket
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2037, 5, 6, 7, 8, 9, tzinfo=UTC)
-HOSTILE = "x\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nATTENDEE:mailto:eve@evil.example\r\n;,\\n\x00\x1b\u2028\x85ATTENDEE:y"
+HOSTILE = "x\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nATTENDEE:mailto:eve@evil.example\r\n;,\\n\x1b\u2028\x85ATTENDEE:y"
 
 
 def holds(written: bytes, conference: str) -> None:

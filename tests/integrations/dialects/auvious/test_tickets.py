@@ -83,7 +83,7 @@ def test_a_clients_ticket_is_known_by_what_the_client_is_for(callers: Callers, s
     assert Ticket.objects.get().creator_name == "demo acme_service"
     OAuthClient.objects.filter(pk=callers.id_of("acme_service")).update(description="")
     new(service)
-    assert Ticket.objects.latest("pk").creator_name == callers.id_of("acme_service")
+    assert Ticket.objects.latest("created_at").creator_name == callers.id_of("acme_service")
 
 
 def test_length_life_and_state_may_be_asked_for(callers: Callers, service: Caller) -> None:
