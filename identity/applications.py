@@ -132,6 +132,11 @@ def config_of(application: Application) -> dict[str, Any]:
     return filled
 
 
+def is_secret(name: str) -> bool:
+    """Say whether a text of this name is kept sealed."""
+    return any(word in name.lower().replace("_", "") for word in SECRET_WORDS)
+
+
 @transaction.atomic
 def set_flags(
     *,
@@ -182,7 +187,7 @@ def _empty(value: Any, secrets: list[Any], *, name: str = "") -> Any:
         return {key: _empty(value[key], secrets, name=key) for key in sorted(value)}
     if isinstance(value, list):
         return [_empty(one, secrets, name=name) for one in value]
-    if isinstance(value, str) and any(word in name.lower().replace("_", "") for word in SECRET_WORDS):
+    if isinstance(value, str) and is_secret(name):
         secrets.append(value)
         return GAP
     return value

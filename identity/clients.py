@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -36,6 +38,9 @@ API_KEY_PURPOSE = "api-key"
 # Days that calls of internal services are remembered: no organisation says how long.
 KEPT_OF_INTERNALS = 90
 LONGEST_GRACE = timedelta(days=7)
+LONGEST_ADDRESS = 2000
+THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_PRINTED = re.compile(r"[!-~]+")
 
 
 # What proving a client needs to know: the organisation's many settings would cost more than the look-up.
@@ -66,15 +71,18 @@ def create(
     redirect_uris: Sequence[str] = (),
     is_internal: bool = False,
     serves_sign_in: bool = False,
+    requests_per_minute: int | None = None,
 ) -> Made:
-    """Make a client; no roles = it may do nothing. Raises NotAllowed, Invalid naming `roles`."""
+    """Make a client; no roles = it may do nothing. Raises NotAllowed, Invalid naming `roles` or `redirect_uris`."""
     _may_manage(by, organization)
     check_roles(roles, by=by)
+    _check_redirects(redirect_uris)
     if is_internal and not (by.is_system or by.is_operator):
         raise NotAllowed("internal")
     client = Client.objects.create(
         id=str(uuid.uuid4()), organization=organization, description=description[:500], roles=list(dict.fromkeys(roles)),
         redirect_uris=list(redirect_uris), is_internal=is_internal, serves_sign_in=serves_sign_in, created_by_id=by.user_id,
+        requests_per_minute=requests_per_minute or None,
     )  # fmt: skip
     secret = _new_secret(client)
     audit.record("client.created", by=by, subject=client.pk, organization=organization, roles=client.roles)
@@ -83,17 +91,31 @@ def create(
 
 @transaction.atomic
 def change(
-    *, by: Principal, client: Client, description: str | None = None, roles: Sequence[str] | None = None
+    *,
+    by: Principal,
+    client: Client,
+    description: str | None = None,
+    roles: Sequence[str] | None = None,
+    redirect_uris: Sequence[str] | None = None,
+    requests_per_minute: int | None = None,
 ) -> Client:
-    """Change what is said; what is None stays. Raises NotAllowed, Invalid."""
+    """Change what is said; what is None stays, and a limit of 0 is none. Raises NotAllowed, Invalid."""
     _may_manage(by, client.organization)
+    said: dict[str, Any] = {}
     if roles is not None:
         check_roles(roles, by=by)
         client.roles = list(dict.fromkeys(roles))
     if description is not None:
         client.description = description[:500]
-    client.save(update_fields=["roles", "description"])
-    audit.record("client.changed", by=by, subject=client.pk, organization=client.organization, roles=client.roles)
+    if redirect_uris is not None:
+        _check_redirects(redirect_uris)
+        client.redirect_uris = said["redirect_uris"] = list(redirect_uris)
+    if requests_per_minute is not None:
+        client.requests_per_minute = said["requests_per_minute"] = requests_per_minute or None
+    client.save(update_fields=["roles", "description", *said])
+    audit.record(
+        "client.changed", by=by, subject=client.pk, organization=client.organization, roles=client.roles, **said
+    )
     return client
 
 
@@ -277,6 +299,31 @@ def check_roles(roles: Sequence[str], *, by: Principal) -> None:
     known = {role.value for role in Role}
     if not set(roles) <= known:
         raise Invalid("roles", fields={"roles": [_("Known are: %s") % ", ".join(sorted(known))]})
+
+
+def _check_redirects(addresses: Sequence[str]) -> None:
+    """Go on only with addresses that a code may be sent to: https, this machine, or an app's own scheme (RFC 8252, 7)."""
+    for address in addresses:
+        if not _may_carry_a_code(address):
+            raise Invalid(
+                "redirect_uris",
+                fields={"redirect_uris": [_("No address that a code may be sent to: %s") % address[:200]]},
+            )
+
+
+def _may_carry_a_code(address: str) -> bool:
+    # What a browser would run (javascript:, data:) has no dot in its scheme; a fragment is forbidden by RFC 6749, 3.1.2.
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    if "#" in address or len(address) > LONGEST_ADDRESS or not _PRINTED.fullmatch(address):
+        return False
+    if parts.scheme == "http":
+        return parts.hostname in THIS_MACHINE or address.startswith(f"{settings.PUBLIC_URL}/")
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return "." in parts.scheme
 
 
 def _new_secret(client: Client) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -57,7 +59,7 @@ def create(
     `private_key`, `public_key` or `comment`.
     """
     require_keeper(by)
-    if not by.is_internal and by.organization_id != organization.pk:
+    if not (by.is_internal or by.is_operator) and by.organization_id != organization.pk:
         raise NotFound("no such organisation")
     _check_comment(comment)
     if private_key is None and public_key is not None:
@@ -92,6 +94,12 @@ def read(*, by: Principal, key_id: str) -> Read:
     sees_all = policy.may(by, P.KEYS_PRIVATE)
     audit.record("key.read", by=by, subject=str(row.pk), organization=row.organization, is_private=sees_all)
     return Read(row, crypto.open_sealed(row.private_sealed, place=row.place()) if sees_all else None)
+
+
+def fingerprint(row: Key) -> str:
+    """Answer the fingerprint of a kept key, as `ssh-keygen -l` shows it: the SHA-256 of the public part, in base64."""
+    blob = base64.b64decode(row.public_key.split()[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def require_keeper(by: Principal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from jsonschema import Draft202012Validator, ValidationError
 
 from identity.errors import Invalid
@@ -14,7 +15,7 @@ SECTIONS = ("serviceParameters", "agentParameters", "customerParameters")
 ANY: dict[str, Any] = {"type": "object", "properties": {name: {"type": "object"} for name in SECTIONS}}
 OPENID: dict[str, Any] = {
     "type": "object",
-    "properties": {**ANY["properties"], "issuer": {"type": "string", "pattern": r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?\Z"}},
+    "properties": {**ANY["properties"], "issuer": {"title": _("Issuer"), "type": "string", "pattern": r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?\Z"}},
 }  # fmt: skip
 
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -29,6 +30,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 BY_GRANT = frozenset({"GENESYS"})
 
 _VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+
+
+def sections_of(type_: str) -> dict[str, dict[str, Any]]:
+    """Answer where a configuration's entries stand, with the schema of each place: the top under "", then the sections."""
+    top = SCHEMAS[type_]["properties"]
+    known = {name: said for name, said in top.items() if name not in SECTIONS}
+    return {"": {**SCHEMAS[type_], "properties": known}, **{name: top[name] for name in SECTIONS}}
 
 
 def grant_of(type_: str, verb: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 # An https host of the vendor without user, port, query or fragment.
 ISSUER = (
     r"^https://([a-z0-9-]{1,63}\.){1,4}(niceincontact\.com|nice-incontact\.com|nicecxone\.com|nicecxone-gov\.com)"
@@ -14,13 +16,13 @@ CONFIG: dict[str, Any] = {
     "type": "object",
     "required": ["issuer", "serviceParameters"],
     "properties": {
-        "issuer": {"type": "string", "pattern": ISSUER},
+        "issuer": {"title": _("Issuer"), "type": "string", "pattern": ISSUER},
         "serviceParameters": {
             "type": "object",
             "required": ["clientId", "clientSecret"],
             "properties": {
-                "clientId": {"type": "string", "minLength": 1},
-                "clientSecret": {"type": "string", "minLength": 1},
+                "clientId": {"title": _("Client id"), "type": "string", "minLength": 1},
+                "clientSecret": {"title": _("Client secret"), "type": "string", "minLength": 1},
             },
         },
         "agentParameters": {"type": "object"},

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from identity import clients
 from identity.errors import CredentialRevoked, WrongCredentials
-from identity.models import ApiKey, Application, AuditEvent, SigningKey
+from identity.models import ApiKey, AuditEvent, SigningKey
 from identity.models import Client as OAuthClient
 from identity.principal import Via
 from tests.cast import Cast
@@ -86,19 +86,6 @@ def test_a_revoked_api_key_is_refused_and_offers_no_button(cast: Cast, admin_of:
     assert "/do/revoke/" not in alice.get(page_of(key)).text
     trail = alice.get(f"/admin/identity/apikey/{key.pk}/history/").url
     assert trail == "/admin/identity/auditevent/?subject=demo"
-
-
-def test_an_application_shows_no_secret_and_has_two_switches(cast: Cast, admin_of: Admin) -> None:
-    alice, row = admin_of("alice"), Application.objects.get(type="GENESYS")
-
-    text = alice.get(page_of(row)).text
-    alice.post(page_of(row), {"allows_anonymous_registration": "on"})
-
-    row.refresh_from_db()
-    assert "demo-genesys-secret" not in text
-    assert "mypurecloud.ie" in text
-    assert (row.is_visible, row.allows_anonymous_registration) == (False, True)
-    assert AuditEvent.objects.filter(event="application.changed").latest("id").actor == "alice"
 
 
 def test_an_operator_turns_the_signing_keys_over_and_drops_one(cast: Cast, admin_of: Admin) -> None:
