@@ -31,7 +31,10 @@ def form_action(policy: str) -> str:
 )
 def test_the_form_may_end_at_the_registered_origin_alone(cast: Cast, asked: str, allowed: str) -> None:
     registered = [HOME, INJECTED, "elsewhere:/callback", "https://user@elsewhere.example/callback"]
-    made = clients.create(by=at_the_console(), organization=cast.organization("acme"), redirect_uris=registered)
+    made = clients.create(by=at_the_console(), organization=cast.organization("acme"), redirect_uris=[HOME])
+    # Registering refuses such addresses; rows of older days may hold them.
+    made.row.redirect_uris = registered
+    made.row.save()
     target = "/oauth/authorize?" + urlencode({"client_id": made.row.pk, "redirect_uri": asked})
     browser = Browser()
     page = browser.get("/login/?" + urlencode({"next": target}))
