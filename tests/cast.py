@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import transaction
+from django.core.management.color import no_style
+from django.db import connection, transaction
 from django.db.models import Model
 
 from agents.models import Agent
@@ -92,7 +93,16 @@ def cast(db: None, signing_keys: None) -> Cast:
         with transaction.atomic():
             for model, rows in _rows:
                 model._base_manager.bulk_create([copy.copy(row) for row in rows])
+        _count_on()
     return Cast(copy.deepcopy(_said))
+
+
+def _count_on() -> None:
+    """Let PostgreSQL number new rows after those that were put back: an import in another test may have set it back."""
+    statements = connection.ops.sequence_reset_sql(no_style(), [model for model, _rows_of_it in _rows])
+    if statements:
+        with connection.cursor() as cursor:
+            cursor.execute("".join(statements))
 
 
 @pytest.fixture
