@@ -20,6 +20,7 @@ from identity.models import (
     ApiKey,
     Application,
     AuditEvent,
+    ClientUse,
     Key,
     LoginAs,
     Organization,
@@ -43,6 +44,7 @@ TRUTH: dict[Any, dict[str, int]] = {
     Session: {"carol": OPEN, "alice": OPEN, "olle": OPEN},
     LoginAs: {"carol": OPEN, "alice": OPEN, "olle": OPEN},
     OAuthClient: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
+    ClientUse: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     ApiKey: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Application: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Key: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
@@ -55,6 +57,8 @@ ADDERS: dict[Any, set[str]] = {
     User: {"alice", "olle"},
     OAuthClient: {"alice", "olle"},
     ApiKey: {"alice", "olle"},
+    Application: {"alice", "olle"},
+    Key: {"alice", "olle"},
     Organization: {"olle"},
 }
 CHANGERS: dict[Any, set[str]] = {
@@ -97,6 +101,9 @@ def row_of(cast: Cast, model: Any, organization: str) -> Any:
         )
     if model is AuditEvent:
         return audit.record("user.changed", by=at_the_console(), subject=somebody, organization=place)
+    if model is ClientUse:
+        caller = OAuthClient.objects.filter(organization=place).order_by("pk").first()
+        return ClientUse.objects.create(client=caller, endpoint="/security/clients", status=200)
     if model is Application and organization == "globex":
         return Application.objects.create(id="other", organization=place, type="OTHER")
     return model.objects.filter(organization=place).order_by("pk").first()
