@@ -40,7 +40,7 @@ def main() -> None:
         return
     servers = [server for server in ("", said.postgres) if server is not None]
     results = [in_child(said.rows, server) for server in servers]
-    print(json.dumps({"rows": said.rows, "target_ms": TARGET_MS, "results": results}, indent=2))  # noqa: T201
+    print(json.dumps({"rows": said.rows, "target_ms": TARGET_MS, "results": results}, indent=2))  # noqa: T201  # the answer of this program
     sys.exit(any(page["median_ms"] >= TARGET_MS for result in results for page in result["pages"].values()))
 
 
@@ -63,7 +63,7 @@ def in_child(rows: int, server: str) -> dict[str, Any]:
         finally:
             if server:
                 on_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]  # the child prints an object
 
 
 def on_server(server: str, statement: str) -> None:
@@ -80,9 +80,9 @@ def measured(rows: int) -> dict[str, Any]:
     import django  # noqa: PLC0415  # settings read the environment that the parent has chosen
 
     django.setup()
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
+    from django.conf import settings  # noqa: PLC0415  # only once the settings are chosen
+    from django.core.management import call_command  # noqa: PLC0415  # only once the settings are chosen
+    from django.db import connection  # noqa: PLC0415  # only once the settings are chosen
 
     call_command("migrate", verbosity=0)
     started = time.perf_counter()
@@ -116,10 +116,10 @@ PAGES = (
 
 def seed(rows: int) -> dict[str, str]:
     """Make one organisation with so many agents, each with a session, and answer who looks: an admin and an operator."""
-    from agents.models import Agent  # noqa: PLC0415
-    from identity import organizations, sessions, users  # noqa: PLC0415
-    from identity.models import Membership, Organization, Session, User  # noqa: PLC0415
-    from identity.principal import Role, Via, at_the_console  # noqa: PLC0415
+    from agents.models import Agent  # noqa: PLC0415  # only once the settings are chosen
+    from identity import organizations, sessions, users  # noqa: PLC0415  # only once the settings are chosen
+    from identity.models import Membership, Organization, Session, User  # noqa: PLC0415  # only once the settings are chosen
+    from identity.principal import Role, Via, at_the_console  # noqa: PLC0415  # only once the settings are chosen
 
     by, via = at_the_console(), Via(door="portal", address="127.0.0.1")
     big = organizations.create(by=by, name="big", domain="big.example", title="Big")
@@ -132,7 +132,7 @@ def seed(rows: int) -> dict[str, str]:
         people = User.objects.bulk_create(
             User(
                 username=f"agent{n}", username_key=f"agent{n}", email=f"agent{n}@big.example", email_key=f"agent{n}@big.example",
-                first_name=f"First{n % 977}", last_name=f"Last{n % 1999}", default_organization=big, password="!",  # noqa: S106
+                first_name=f"First{n % 977}", last_name=f"Last{n % 1999}", default_organization=big, password="!",  # noqa: S106  # nothing fits it: nobody signs in
             )
             for n in numbers
         )  # fmt: skip
@@ -151,9 +151,9 @@ def seed(rows: int) -> dict[str, str]:
 
 def timed(path: str, secret: str) -> dict[str, Any]:
     """Answer how long a page takes and how many queries it costs."""
-    from django.conf import settings  # noqa: PLC0415
-    from django.db import connection  # noqa: PLC0415
-    from django.test import Client  # noqa: PLC0415
+    from django.conf import settings  # noqa: PLC0415  # only once the settings are chosen
+    from django.db import connection  # noqa: PLC0415  # only once the settings are chosen
+    from django.test import Client  # noqa: PLC0415  # only once the settings are chosen
 
     client = Client()
     client.cookies[settings.PORTAL_COOKIE] = secret

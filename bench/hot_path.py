@@ -39,7 +39,7 @@ def main() -> None:
         "connections": 8,
         "paths": figures,
     }
-    print(json.dumps(report, indent=2))  # noqa: T201
+    print(json.dumps(report, indent=2))  # noqa: T201  # the answer of this program
 
 
 def _quietest(

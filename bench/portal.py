@@ -44,7 +44,7 @@ class Portal:
     def manage(self, *args: str) -> str:
         """Run an operator's command against it."""
         command = [sys.executable, "manage.py", *args]
-        return subprocess.run(command, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True).stdout  # noqa: S603
+        return subprocess.run(command, cwd=ROOT, env=self.env, check=True, capture_output=True, text=True).stdout  # noqa: S603  # our own program, with words of our own
 
     def cpu_seconds(self) -> float:
         """Answer the CPU seconds that its processes, and the database's if it has one of its own, have used."""
@@ -72,7 +72,7 @@ def running(**environment: str) -> Iterator[Portal]:
         env = os.environ | UNTHROTTLED | {"DATA_DIR": folder, "PORT": str(port), "LOG_LEVEL": "ERROR"} | environment
         log = Path(folder) / "log"
         command = [sys.executable, "manage.py", "serve"]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log.open("wb"), stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log.open("wb"), stderr=subprocess.STDOUT)  # noqa: S603  # our own program, with words of our own
         try:
             _wait(port, process, log)
             cast = json.loads((Path(folder) / "demo.json").read_text())

@@ -78,7 +78,7 @@ def texts_of(mo: Path) -> set[tuple[str, str]]:
 
 def run(*command: str) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own words
     except FileNotFoundError:
         raise CommandError(f"{command[0]} is missing: install gettext") from None
     if done.returncode:
