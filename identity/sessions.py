@@ -259,33 +259,6 @@ def close_all(
     return ended
 
 
-def end(*, by: Principal, session: Session) -> bool:
-    """End a session: one's own, or another's by an admin of its organisation; answers whether it was open.
-
-    Raises NotAllowed, NotAllowedWhileActing, NotFound.
-    """
-    policy.forbid_while_acting(by)
-    if by.user_id is None or by.user_id != session.user_id:
-        _require_manager(by, session.organization_id)
-    return close(session.pk, reason="ended", by=by)
-
-
-def end_all(*, by: Principal, user: User) -> int:
-    """End a person's sessions behind every door, as an admin: those in the admin's organisation, or all by an operator.
-
-    Answers how many were ended. Raises NotAllowed, NotAllowedWhileActing, NotFound.
-    """
-    policy.forbid_while_acting(by)
-    policy.require(by, policy.Permission.SESSIONS_MANAGE)
-    if by.organization_id is None:
-        return close_all(user=user, reason="ended", by=by)
-    held = Membership.objects.select_related("organization").filter(user=user, organization_id=by.organization_id)
-    membership = held.first()
-    if membership is None:
-        raise NotFound("no such person")
-    return close_all(user=user, reason="ended", by=by, organization=membership.organization)
-
-
 def close_as_manager(*, by: Principal, session: Session) -> bool:
     """End anybody's session, as an admin of its organisation or an operator; answers whether it was open.
 
@@ -386,12 +359,6 @@ def _lock(whose: Q) -> None:
     """
     people = User.objects.select_for_update(of=("self",), no_key=True).filter(whose).order_by("pk")
     list(people.values_list("pk", flat=True))
-
-
-def _require_manager(by: Principal, organization_id: UUID | None) -> None:
-    policy.require(by, policy.Permission.SESSIONS_MANAGE)
-    if by.organization_id is not None and by.organization_id != organization_id:
-        raise NotFound("no such session")
 
 
 @functools.cache
