@@ -42,6 +42,8 @@ def copies(model, template, **changed):
     into = ", ".join(f'"{{name}}"' for name in names)
     table, key = model._meta.db_table, model._meta.pk.column
     with connection.cursor() as cursor:
+        # A million rows take longer than any request may.
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute(
             f'INSERT INTO "{{table}}" ({{into}}) SELECT {{said}} FROM "{{table}}" t, {{series}} WHERE t."{{key}}" = %s', [template.pk]
         )

@@ -37,11 +37,11 @@ class Charge:
 # One statement, so that a limit of k means k over any number of processes (security.md P3, M4): a full window is left as it
 # is and returns no row; an expired one begins anew.
 _CHARGE = """
-INSERT INTO identity_counter (key, count, expires_at) VALUES (%s, 1, %s)
+INSERT INTO identity_counter (key, count, expires_at) VALUES (%s, %s, %s)
 ON CONFLICT (key) DO UPDATE SET
-    count = CASE WHEN identity_counter.expires_at <= %s THEN 1 ELSE identity_counter.count + 1 END,
+    count = CASE WHEN identity_counter.expires_at <= %s THEN excluded.count ELSE identity_counter.count + excluded.count END,
     expires_at = CASE WHEN %s OR identity_counter.expires_at <= %s THEN excluded.expires_at ELSE identity_counter.expires_at END
-WHERE identity_counter.expires_at <= %s OR identity_counter.count < %s
+WHERE identity_counter.expires_at <= %s OR identity_counter.count + excluded.count <= %s
 RETURNING count, expires_at
 """
 
@@ -51,16 +51,18 @@ def key_for(scope: str, *parts: object) -> str:
     return f"{scope}:{crypto.digest('|'.join(map(str, parts)), purpose='counter')[:40]}"
 
 
-def charge(key: str, rate: Rate, *, at: datetime, restarts: bool = False) -> Charge:
-    """Count one, unless the window is full already.
+def charge(key: str, rate: Rate, *, at: datetime, restarts: bool = False, amount: int = 1) -> Charge:
+    """Count one, or an amount, unless that is more than the window has room for.
 
     With `restarts`, every count pushes the end of the window away (a lockout runs from its last failure). Committed with
     the transaction of the caller: callers that punish call it outside one.
     """
     now, end = _param(at), _param(at + rate.window)
-    with connection.cursor() as cursor:
-        cursor.execute(_CHARGE, [key, end, now, restarts, now, now, rate.limit])
-        row = cursor.fetchone()
+    row = None
+    if amount <= rate.limit:
+        with connection.cursor() as cursor:
+            cursor.execute(_CHARGE, [key, amount, end, now, restarts, now, now, rate.limit])
+            row = cursor.fetchone()
     if row is not None:
         return Charge(True, row[0], _moment(row[1]))
     standing = Counter.objects.filter(key=key).values_list("count", "expires_at").first()

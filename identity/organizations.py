@@ -18,7 +18,7 @@ from identity.principal import Kind, Principal, Role
 # What may be changed by `change`, by whoever manages an organisation.
 SETTINGS = (
     "title", "login_as_roles", "requires_second_factor", "second_factor_exemptions", "link_bases", "cors_origins", "otp_countries",
-    "ping_mechanisms", "ticket_length", "tickets_are_single_use", "usage_retention_days", "message_budget_per_day",
+    "ping_mechanisms", "ticket_length", "tickets_are_single_use", "usage_retention_days", "otp_guard_only_reports", "message_budget_per_day",
     "money_budget_per_day", "message_prices", "message_fallbacks", "message_templates", "sign_in_hosts", "sign_in_domains",
     "creates_people_just_in_time",
 )  # fmt: skip

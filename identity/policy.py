@@ -35,6 +35,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     ORGANIZATION_MANAGE = "organization.manage"
     CALLS_REPORT = "calls.report"
+    CODES = "codes"
     FACADES = "facades"
     TICKET_OWN = "ticket.own"
     ALL_ORGANIZATIONS = "all_organizations"
@@ -42,7 +43,7 @@ class Permission(StrEnum):
 
 P = Permission
 
-_AGENT = frozenset({P.DESK, P.EXTENSIONS_READ, P.TICKETS_ISSUE, P.TICKETS_READ})
+_AGENT = frozenset({P.DESK, P.EXTENSIONS_READ, P.TICKETS_ISSUE, P.TICKETS_READ, P.CODES})
 _SUPERVISOR = _AGENT | {P.TICKETS_ANY, P.PRESENCE_ANY, P.PEOPLE_READ, P.LIVE_READ, P.WALL}
 _ADMIN = _SUPERVISOR | {
     P.PEOPLE_MANAGE,
@@ -62,10 +63,12 @@ OF_ROLE: dict[Role, frozenset[Permission]] = {
     Role.AGENT: _AGENT,
     Role.SUPERVISOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
-    Role.SERVICE: frozenset({P.TICKETS_ISSUE, P.TICKETS_READ, P.TICKETS_ANY, P.FACADES, P.KEYS_MANAGE, P.KEYS_PRIVATE}),
+    Role.SERVICE: frozenset(
+        {P.TICKETS_ISSUE, P.TICKETS_READ, P.TICKETS_ANY, P.CODES, P.FACADES, P.KEYS_MANAGE, P.KEYS_PRIVATE}
+    ),
 }
 
-OPERATOR = _ADMIN - {P.DESK, P.TICKETS_ISSUE} | {P.ALL_ORGANIZATIONS}
+OPERATOR = _ADMIN - {P.DESK, P.TICKETS_ISSUE, P.CODES} | {P.ALL_ORGANIZATIONS}
 
 # Grants to one person, never implied by a role (clarifications 44).
 GRANTS = tuple(f"integrations:integration:{verb}" for verb in ("view", "add", "edit", "delete"))

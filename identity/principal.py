@@ -25,6 +25,7 @@ class Kind(StrEnum):
     PERSON = "person"
     CLIENT = "client"
     API_KEY = "api_key"
+    APPLICATION = "application"
     CUSTOMER = "customer"
     OPERATOR = "operator"
     SYSTEM = "system"

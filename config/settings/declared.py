@@ -136,6 +136,15 @@ LOGIN_AS_SECONDS = environment.integer(
 LOCKOUT_FAILURES = environment.integer("LOCKOUT_FAILURES", 10, "Failures of one submitted name before it is blocked.")
 LOCKOUT_SECONDS = environment.integer("LOCKOUT_SECONDS", 900, "How long a blocked name stays blocked.")
 OTP_PER_ORGANISATION = environment.rate("OTP_PER_ORGANISATION", "10000/day", "One-time codes per organisation.")
+OTP_PER_CLIENT = environment.rate("OTP_PER_CLIENT", "10000/day", "One-time codes per client or application.")
+OTP_PER_PREFIX = environment.rate("OTP_PER_PREFIX", "1000/hour", "One-time codes per range of numbers.")
+OTP_PER_RECIPIENT = environment.rate("OTP_PER_RECIPIENT", "20/day", "One-time codes per recipient.")
+OTP_FAILURES_PER_RECIPIENT = environment.rate(
+    "OTP_FAILURES_PER_RECIPIENT", "20/day", "Wrong codes of one recipient before no new code is made for it."
+)
+OTP_PREFIX_UNENTERED = environment.rate(
+    "OTP_PREFIX_UNENTERED", "200/day", "Numbers of one range that never entered a code before the range is paused."
+)
 THROTTLE_LOGIN_PER_ADDRESS = environment.rate(
     "THROTTLE_LOGIN_PER_ADDRESS", "60/min", "Failed logins per client address, all dialects together."
 )

@@ -9,7 +9,7 @@ from identity.models.organization import Membership, Organization
 from identity.models.outbox import OutboxMessage
 from identity.models.session import AuthorizationCode, LoginAs, RefreshToken, Session
 from identity.models.user import User
-from identity.models.verification import OtpVerification, PasswordReset
+from identity.models.verification import OtpVerification, PasswordReset, PrefixPause
 
 __all__ = [
     "ApiKey",
@@ -30,6 +30,7 @@ __all__ = [
     "OtpVerification",
     "OutboxMessage",
     "PasswordReset",
+    "PrefixPause",
     "RefreshToken",
     "Session",
     "SigningKey",

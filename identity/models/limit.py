@@ -11,7 +11,7 @@ class Counter(models.Model):
     """How often something happened under a key in the running window; written by one statement only (identity.limits)."""
 
     key = models.CharField(primary_key=True, max_length=120)
-    count = models.PositiveIntegerField()
+    count = models.PositiveBigIntegerField()
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

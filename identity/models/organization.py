@@ -54,6 +54,11 @@ class Organization(models.Model):
     ticket_length = models.PositiveSmallIntegerField(_("default ticket length"), default=6)
     tickets_are_single_use = models.BooleanField(_("tickets serve once by default"), default=False)
     usage_retention_days = models.PositiveSmallIntegerField(_("days that usage is kept"), default=90)
+    otp_guard_only_reports = models.BooleanField(
+        _("the guard only reports"),
+        default=False,
+        help_text=_("Prefixes that look like fraud are reported and get codes all the same."),
+    )
     message_budget_per_day = models.PositiveIntegerField(_("messages a day"), null=True, blank=True)
     money_budget_per_day = models.DecimalField(_("money a day"), max_digits=10, decimal_places=2, null=True, blank=True)
     message_prices = models.JSONField(_("prices per country and channel"), default=dict, blank=True)
