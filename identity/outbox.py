@@ -7,6 +7,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 
 from celery import current_app
@@ -91,16 +92,18 @@ def put(
     about: str = "",
     useful_for: timedelta = USEFUL,
     is_urgent: bool = False,
+    country: str = "",
+    price: Decimal | None = None,
 ) -> OutboxMessage:
     """Store a message in the transaction that causes it; a worker is woken when that commits.
 
     `context` holds plain JSON values for the templates messages/<template>.*; it is sealed here and wiped after sending.
-    `about` groups messages of one matter (a verification's id).
+    `about` groups messages of one matter (a verification's id); `country` and `price` are for the figures.
     """
     at = clock.now()
     message = OutboxMessage(
         channel=channel, to=to, template=template, locale=locale, organization=organization, user=user, subject_key=about,
-        is_urgent=is_urgent, created_at=at, next_at=at, useful_until=at + useful_for,
+        is_urgent=is_urgent, country=country, price=price, created_at=at, next_at=at, useful_until=at + useful_for,
     )  # fmt: skip
     message.context_sealed = crypto.seal(json.dumps(context), place=message.place())
     message.save(force_insert=True)
@@ -175,6 +178,12 @@ def drain(*, limit: int = 200) -> int:
             break
         sent += deliver(message_id=str(pk)) == State.SENT
     return sent
+
+
+def withdraw(*, about: str) -> int:
+    """Take back what still waits to be sent about a matter that is over; answers how many messages."""
+    waiting = OutboxMessage.objects.filter(subject_key=about, state=State.PENDING)
+    return waiting.update(state=State.DEAD, context_sealed="", last_error="no longer needed")
 
 
 def purge() -> int:
