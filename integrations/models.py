@@ -1,1 +1,76 @@
-"""Records of what we ask of systems outside; dialects never look here."""
+"""Records of what we ask of systems outside, and of who they say somebody is; dialects never look here."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from identity import clock
+from identity.models import Application, Session
+
+
+class ExternalIdentity(models.Model):
+    """One person as a provider knows them: the pair of issuer and subject never changes hands (OpenID Connect Core, 5.7).
+
+    Bound to the application that it came through: another one, of another organisation, vouches for nobody here.
+    """
+
+    application = models.ForeignKey(
+        Application, models.CASCADE, related_name="external_identities", verbose_name=_("application")
+    )
+    issuer = models.CharField(_("issuer"), max_length=300)
+    subject = models.CharField(_("subject"), max_length=255)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="external_identities", verbose_name=_("person")
+    )
+    created_at = models.DateTimeField(_("linked"), default=clock.now, editable=False)
+    last_used_at = models.DateTimeField(_("last sign-in"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("external identity")
+        verbose_name_plural = _("external identities")
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["application", "issuer", "subject"], name="one_person_per_subject"),
+            # Whoever gets a mailbox that somebody linked had before does not get the account with it.
+            models.UniqueConstraint(fields=["application", "issuer", "user"], name="one_subject_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} @ {self.issuer}"
+
+
+class ExternalSignIn(models.Model):
+    """One sign-in through an application, from the button to the logout: what was asked, of which browser, what came of it.
+
+    `sealed` is a JSON object: verifier and nonce until the provider has answered, then what its logout needs.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    application = models.ForeignKey(Application, models.CASCADE, related_name="+")
+    state_digest = models.CharField(max_length=64, unique=True, editable=False)
+    browser_digest = models.CharField(max_length=64, editable=False)
+    sealed = models.TextField(blank=True, editable=False)
+    next_path = models.CharField(max_length=2000, blank=True)
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+    identity = models.ForeignKey(ExternalIdentity, models.CASCADE, null=True, related_name="sign_ins")
+    passed_second_factor = models.BooleanField(default=False)
+    session = models.OneToOneField(Session, models.CASCADE, null=True, related_name="external_sign_in")
+
+    class Meta:
+        verbose_name = _("external sign-in")
+        verbose_name_plural = _("external sign-ins")
+        indexes = [
+            models.Index(fields=["expires_at"], condition=models.Q(session=None), name="sign_in_without_session")
+        ]
+
+    def __str__(self) -> str:
+        return f"sign-in {self.id}"
+
+    def place(self) -> str:
+        return f"integrations_externalsignin.sealed:{self.id}:{self.application_id}"
