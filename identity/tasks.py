@@ -7,7 +7,7 @@ from functools import partial
 
 from celery import shared_task
 
-from identity import audit, authorization_codes, clients, clock, limits, login_as, outbox, sessions
+from identity import audit, authorization_codes, clients, clock, idempotency, limits, login_as, otp, outbox, sessions
 
 # Ended sessions stay for a while, so that an owner can see what was open.
 KEPT = timedelta(days=30)
@@ -28,6 +28,11 @@ def sweep_login_as() -> None:
     login_as.sweep()
 
 
+@shared_task(name="identity.tasks.follow_plans")
+def follow_plans() -> None:
+    otp.follow_plans()
+
+
 @shared_task(name="identity.tasks.seal_audit")
 def seal_audit() -> None:
     audit.seal()
@@ -35,11 +40,14 @@ def seal_audit() -> None:
 
 @shared_task(name="identity.tasks.purge")
 def purge() -> None:
-    before = clock.now() - KEPT
+    at = clock.now()
+    before = at - KEPT
     over = (
         partial(sessions.purge, before=before),
         partial(authorization_codes.purge, before=before),
+        partial(idempotency.purge, at=at),
         clients.purge_uses,
+        otp.purge,
     )
     for purge_a_batch in (limits.purge, outbox.purge, *over):
         # A batch at a time: nobody waits long behind its lock.

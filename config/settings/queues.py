@@ -55,6 +55,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {
     # `expires`: after a night without a worker one sweep is due, not five hundred.
     "drain the outbox": {"task": "identity.tasks.drain_outbox", "schedule": 15.0, "options": {"expires": 14}},
+    "follow fallback plans": {"task": "identity.tasks.follow_plans", "schedule": 5.0, "options": {"expires": 4}},
     "end login-as in time": {"task": "identity.tasks.sweep_login_as", "schedule": 15.0, "options": {"expires": 14}},
     "seal the audit trail": {"task": "identity.tasks.seal_audit", "schedule": 30.0, "options": {"expires": 25}},
     "purge what has expired": {"task": "identity.tasks.purge", "schedule": 3600.0, "options": {"expires": 3000}},
