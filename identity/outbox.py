@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
+from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, NullIf
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import render_to_string, select_template
 from django.utils import translation
@@ -28,9 +31,16 @@ from identity.principal import Kind, Principal, Via
 logger = logging.getLogger(__name__)
 
 State = OutboxMessage.State
+# What a gateway said last of a message, and every state in which nothing is left to do for it.
+REPORTED = (State.DELIVERED, State.FAILED)
+OVER = (State.SENT, *REPORTED)
 LEASE = timedelta(seconds=30)
+# A gateway may take three times the time-out of one call (a mail server has many questions); a lease outlives that.
+LEASE_IN_CALLS = 4
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
+# A gateway lists what it took a moment later: asked too early it would say that it has nothing.
+FIRST_QUESTION = timedelta(seconds=4)
 ROOM = timedelta(seconds=15)
 # A message that was given up can be repeated for a week.
 WIPED, FORGOTTEN = timedelta(days=7), timedelta(days=90)
@@ -68,15 +78,26 @@ class Letter:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a gateway says when it has a message: its own id of it, and its word for how far it is."""
+
+    id: str
+    word: str = ""
+
+
 class Gateway(Protocol):
     """A way out of the house for one channel."""
 
-    def send(self, letter: Letter) -> str:
-        """Send and answer the gateway's id of the message. Raises DeliveryFailed or DeliveryUnknown."""
+    def send(self, letter: Letter) -> Receipt:
+        """Send one message. Raises DeliveryFailed, or DeliveryUnknown when nobody can say whether it was taken."""
         ...
 
-    def was_sent(self, letter: Letter) -> bool | None:
-        """Say whether the gateway has this message already; None when it cannot be asked."""
+    def was_sent(self, letter: Letter) -> Receipt | bool | None:
+        """Say whether the gateway has this message already, with its receipt where it is known; None: it has no such question.
+
+        Raises DeliveryFailed when there was no answer to go by.
+        """
         ...
 
 
@@ -138,25 +159,25 @@ def deliver(*, message_id: str) -> str | None:
     """Claim a message, send it, and mark what became of it; answers its state, or None when another worker has it."""
     at = clock.now()
     claimed = OutboxMessage.objects.filter(pk=message_id, state=State.PENDING, next_at__lte=at).update(
-        state=State.SENDING, lease_until=at + LEASE, attempts=F("attempts") + 1
+        state=State.SENDING, lease_until=at + _lease(), attempts=F("attempts") + 1
     )
     if claimed != 1:
         return None
     message = OutboxMessage.objects.select_related("organization").get(pk=message_id)
     if message.useful_until <= at:
-        return _give_up(message, "no longer useful")
+        return _give_up(message, "no longer useful", is_useless=True)
     try:
         letter = render(message)
     except Exception as e:
         return _unreadable(message, e)
     try:
-        provider_id = gateway_of(message.channel).send(letter)
+        receipt = gateway_of(message.channel).send(letter)
     except DeliveryFailed as e:
         return _give_up(message, e.reason) if e.permanent else _postpone(message, e)
     except Exception as e:
         # Whatever broke, nobody knows whether the message left before: it is asked, never guessed (security.md P2).
         return _doubt(message, e)
-    return _sent(message, provider_id)
+    return _sent(message, receipt)
 
 
 def drain(*, limit: int = 200) -> int:
@@ -180,21 +201,15 @@ def drain(*, limit: int = 200) -> int:
     return sent
 
 
-def withdraw(*, about: str) -> int:
-    """Take back what still waits to be sent about a matter that is over; answers how many messages."""
-    waiting = OutboxMessage.objects.filter(subject_key=about, state=State.PENDING)
-    return waiting.update(state=State.DEAD, context_sealed="", last_error="no longer needed")
-
-
-def purge() -> int:
-    """Wipe what given-up messages say after a week, and forget old messages; answers how many were forgotten."""
+def purge(*, batch: int = 500) -> int:
+    """Wipe what given-up messages say after a week, and forget old messages, a batch at a time; answers how many were touched."""
     at = clock.now()
-    OutboxMessage.objects.filter(state=State.DEAD, created_at__lt=at - WIPED).exclude(context_sealed="").update(
-        context_sealed=""
-    )
-    old = OutboxMessage.objects.filter(state__in=(State.SENT, State.DEAD), created_at__lt=at - FORGOTTEN)
-    forgotten: int = old.delete()[0]
-    return forgotten
+    dead = OutboxMessage.objects.filter(state=State.DEAD, created_at__lt=at - WIPED).exclude(context_sealed="")
+    worn = list(dead.values_list("pk", flat=True)[:batch])
+    wiped = dead.filter(pk__in=worn).update(context_sealed="")
+    over = OutboxMessage.objects.filter(state__in=OVER, created_at__lt=at - FORGOTTEN)
+    old = list(over.values_list("pk", flat=True)[:batch])
+    return wiped + int(over.filter(pk__in=old).delete()[0])
 
 
 def settle(message: OutboxMessage) -> str:
@@ -204,7 +219,7 @@ def settle(message: OutboxMessage) -> str:
     """
     at = clock.now()
     claimed = OutboxMessage.objects.filter(pk=message.pk, state=State.UNKNOWN, next_at__lte=at).update(
-        next_at=at + LEASE
+        next_at=at + _lease()
     )
     if claimed != 1:
         return message.state
@@ -216,16 +231,68 @@ def settle(message: OutboxMessage) -> str:
         was_sent = gateway_of(message.channel).was_sent(letter)
     except Exception as e:
         is_useless = message.useful_until <= at
-        return _give_up(message, "in doubt, and no longer useful") if is_useless else _doubt(message, e)
+        return (
+            _give_up(message, "in doubt, and no longer useful", is_useless=True) if is_useless else _doubt(message, e)
+        )
     if was_sent:
-        return _sent(message, message.provider_id)
+        return _sent(message, was_sent if isinstance(was_sent, Receipt) else Receipt(message.provider_id))
     return _mark(message, State.PENDING, next_at=at, lease_until=None)
+
+
+def reported(
+    *,
+    message_id: UUID | str,
+    provider_id: str,
+    word: str,
+    outcome: OutboxMessage.State | None = None,
+    error: str = "",
+    after: Collection[str] = (),
+) -> bool:
+    """Note what a gateway says of a message; answers whether that was the news that it did not arrive.
+
+    `word` is the gateway's own, `outcome` DELIVERED or FAILED where the word is its last one; a word that is not counts only
+    behind none or one of `after`, so that reports that overtake each other take nothing back. Any report proves that the
+    gateway has the message, whatever we believed: it is not sent again. Raises NotFound for no message of ours, or one that
+    the gateway knows by another id.
+    """
+    at = clock.now()
+    mine = OutboxMessage.objects.filter(Q(provider_id="") | Q(provider_id=provider_id), pk=message_id)
+    if not mine.exists():
+        raise NotFound("no such message")
+    known = {
+        "provider_id": provider_id, "provider_status": word, "reported_at": at, "sent_at": Coalesce("sent_at", Value(at)),
+        "context_sealed": "", "lease_until": None, "last_error": error[:300],
+    }  # fmt: skip
+    is_open = mine.exclude(state__in=REPORTED)
+    if outcome is None:
+        is_open.filter(provider_status__in=("", *after)).update(state=State.SENT, **known)
+        return False
+    return is_open.update(state=outcome, **known) == 1 and outcome == State.FAILED
+
+
+def withdraw(*, about: str) -> int:
+    """Give up, and wipe, what still waits of a matter that is settled without it; answers how many messages.
+
+    What is being sent right now is not stopped, but is useless from here on: it is not tried a second time.
+    """
+    at = clock.now()
+    of_it = OutboxMessage.objects.filter(subject_key=about)
+    of_it.filter(state=State.SENDING).update(useful_until=at)
+    return of_it.filter(state__in=(State.PENDING, State.UNKNOWN)).update(
+        state=State.DEAD, last_error="no longer needed", context_sealed="", lease_until=None
+    )
+
+
+def can_repeat(message: OutboxMessage) -> bool:
+    """Say whether a message was given up and may be sent again: its content is there, and a code still opens something."""
+    is_useful = not message.is_urgent or message.useful_until > clock.now()
+    return message.state == State.DEAD and bool(message.context_sealed) and is_useful
 
 
 def repeat(*, by: Principal, message: OutboxMessage) -> None:
     """Send a given-up message again; its content must still be there (it is kept until the message is purged).
 
-    Raises NotAllowed, NotFound.
+    An urgent one, a code, is repeated only while it is useful. Raises NotAllowed, NotFound.
     """
     at = clock.now()
     if by.kind is not Kind.SYSTEM:
@@ -233,11 +300,12 @@ def repeat(*, by: Principal, message: OutboxMessage) -> None:
         policy.require(by, policy.Permission.MESSAGES_MANAGE)
         if by.organization_id is not None and by.organization_id != message.organization_id:
             raise NotFound("no such message")
+    longer = Case(When(is_urgent=True, then=F("useful_until")), default=Value(at + USEFUL))
     with transaction.atomic():
         changed = (
-            OutboxMessage.objects.filter(pk=message.pk, state=State.DEAD)
+            OutboxMessage.objects.filter(Q(is_urgent=False) | Q(useful_until__gt=at), pk=message.pk, state=State.DEAD)
             .exclude(context_sealed="")
-            .update(state=State.PENDING, next_at=at, lease_until=None, useful_until=at + USEFUL, last_error="")
+            .update(state=State.PENDING, next_at=at, lease_until=None, useful_until=longer, last_error="")
         )
         if changed:
             audit.record("message.repeated", by=by, subject=str(message.pk), organization=message.organization)
@@ -282,21 +350,30 @@ def _expire_leases() -> None:
     )
 
 
-def _mark(message: OutboxMessage, state: OutboxMessage.State, **changes: Any) -> str:
-    """Write what became of this attempt.
+def _lease() -> timedelta:
+    return max(LEASE, LEASE_IN_CALLS * timedelta(seconds=settings.UPSTREAM_TIMEOUT_SECONDS))
 
-    The number of the attempt fences: a worker that wakes up after its lease, when another one has sent the message, must
-    not put it back.
+
+def _mine(message: OutboxMessage) -> QuerySet[OutboxMessage]:
+    """Answer the row for as long as it is this attempt's.
+
+    The number of the attempt fences: a worker that wakes up after its lease, when another one has sent the message or the
+    gateway has reported it, must not put it back.
     """
-    mine = OutboxMessage.objects.filter(pk=message.pk, attempts=message.attempts).exclude(state=State.SENT)
-    mine.update(state=state, **changes)
+    return OutboxMessage.objects.filter(pk=message.pk, attempts=message.attempts).exclude(state__in=OVER)
+
+
+def _mark(message: OutboxMessage, state: OutboxMessage.State, **changes: Any) -> str:
+    """Write what became of this attempt."""
+    _mine(message).update(state=state, **changes)
     return state
 
 
-def _sent(message: OutboxMessage, provider_id: str) -> str:
-    # Whoever's attempt it was, it has left: this is never fenced.
-    OutboxMessage.objects.filter(pk=message.pk).update(
-        state=State.SENT, sent_at=clock.now(), provider_id=provider_id[:100], context_sealed="", lease_until=None, last_error=""
+def _sent(message: OutboxMessage, receipt: Receipt) -> str:
+    # Whoever's attempt it was, it has left: only what the gateway reported meanwhile stands above this.
+    OutboxMessage.objects.filter(pk=message.pk).exclude(state__in=REPORTED).update(
+        state=State.SENT, sent_at=clock.now(), provider_id=receipt.id[:100], context_sealed="", lease_until=None, last_error="",
+        provider_status=Coalesce(NullIf("provider_status", Value("")), Value(receipt.word[:40])),
     )  # fmt: skip
     return State.SENT
 
@@ -305,7 +382,7 @@ def _postpone(message: OutboxMessage, failure: DeliveryFailed) -> str:
     pause = failure.retry_after or _pause(message)
     at = clock.now()
     if at + pause >= message.useful_until:
-        return _give_up(message, failure.reason)
+        return _give_up(message, failure.reason, is_useless=True)
     state = _mark(message, State.PENDING, next_at=at + pause, lease_until=None, last_error=failure.reason[:300])
     # The longest pause is shorter than any broker's visibility time-out, so the wake-up cannot be delivered twice.
     wake(message, after=min(pause, LONGEST_PAUSE))
@@ -315,7 +392,7 @@ def _postpone(message: OutboxMessage, failure: DeliveryFailed) -> str:
 def _doubt(message: OutboxMessage, error: Exception) -> str:
     """Nobody knows whether the message went out; the sweep asks after a pause that grows with the attempts."""
     said = str(error) if isinstance(error, (DeliveryFailed, DeliveryUnknown)) else type(error).__name__
-    next_at = clock.now() + _pause(message)
+    next_at = clock.now() + max(FIRST_QUESTION, _pause(message))
     return _mark(message, State.UNKNOWN, last_error=said[:300], next_at=next_at, lease_until=None)
 
 
@@ -333,13 +410,16 @@ def _unreadable(message: OutboxMessage, error: Exception) -> str:
     return _postpone(message, DeliveryFailed(f"cannot be rendered: {type(error).__name__}"))
 
 
-def _give_up(message: OutboxMessage, reason: str) -> str:
+def _give_up(message: OutboxMessage, reason: str, *, is_useless: bool = False) -> str:
+    """Try no more. What became useless is wiped at once; the rest stays for a while, for somebody who repeats it."""
+    wiped = {"context_sealed": ""} if is_useless else {}
     with transaction.atomic():
-        audit.record(
-            "message.given_up",
-            via=Via(door="outbox"),
-            actor_name="switchboard",
-            subject=str(message.pk),
-            organization=message.organization,
-        )
-        return _mark(message, State.DEAD, last_error=reason[:300], lease_until=None)
+        if _mine(message).update(state=State.DEAD, last_error=reason[:300], lease_until=None, **wiped):
+            audit.record(
+                "message.given_up",
+                via=Via(door="outbox"),
+                actor_name="switchboard",
+                subject=str(message.pk),
+                organization=message.organization,
+            )
+    return State.DEAD

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
 
-from identity.outbox import DeliveryFailed, DeliveryUnknown, Letter
+from identity.outbox import DeliveryFailed, DeliveryUnknown, Letter, Receipt
 
 STARTTLS, IMPLICIT = "1", "implicit"
 USUAL_PORTS = {STARTTLS: 587, IMPLICIT: 465}
@@ -24,8 +24,8 @@ class SmtpGateway:
     the message goes out again, under the same Message-ID (operating.md 6.3).
     """
 
-    def send(self, letter: Letter) -> str:
-        """Hand the message over; answers its Message-ID.
+    def send(self, letter: Letter) -> Receipt:
+        """Hand the message over; its Message-ID is its id.
 
         Raises DeliveryFailed (a 5xx is permanent; a 4xx, a refused connection or a refused login is not) or
         DeliveryUnknown when the connection was lost before the server said that it has the message.
@@ -42,7 +42,7 @@ class SmtpGateway:
                 raise DeliveryUnknown(f"the connection was lost while sending: {type(lost).__name__}") from lost
             if said[0] != 250:
                 raise _failure(said[0])
-        return str(message.extra_headers["Message-ID"])
+        return Receipt(str(message.extra_headers["Message-ID"]))
 
     def was_sent(self, letter: Letter) -> None:
         """SMTP has no such question."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from identity.outbox import DeliveryFailed, Letter
+from identity.outbox import DeliveryFailed, Letter, Receipt
 
 LOCK = ".lock"
 
@@ -23,8 +23,8 @@ class SpoolGateway:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or settings.MESSAGE_SPOOL
 
-    def send(self, letter: Letter) -> str:
-        """Write the message, unless it is there; answers its number. Raises DeliveryFailed in production."""
+    def send(self, letter: Letter) -> Receipt:
+        """Write the message, unless it is there; its number is its id. Raises DeliveryFailed in production."""
         if settings.PORTAL_ENV == "production":
             raise DeliveryFailed("the message spool is for laptops; set EMAIL_URL and SMS_URL")
         with self._alone():
@@ -32,7 +32,7 @@ class SpoolGateway:
             if letter.id not in numbers:
                 numbers[letter.id] = max(numbers.values(), default=0) + 1
                 self._write(letter, numbers[letter.id])
-        return str(numbers[letter.id])
+        return Receipt(str(numbers[letter.id]))
 
     def was_sent(self, letter: Letter) -> bool:
         """Say whether the message is in the folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from identity.outbox import Letter
+from identity.outbox import Letter, Receipt
 
 
 class Gate:
@@ -12,17 +12,17 @@ class Gate:
 
     sent: ClassVar[list[Letter]] = []
     answers: ClassVar[list[Exception | None]] = []
-    has: ClassVar[bool | None] = None
+    has: ClassVar[Receipt | bool | None] = None
     asked: ClassVar[list[str]] = []
 
-    def send(self, letter: Letter) -> str:
+    def send(self, letter: Letter) -> Receipt:
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
         self.sent.append(letter)
-        return f"gate-{len(self.sent)}"
+        return Receipt(f"gate-{len(self.sent)}", "queued")
 
-    def was_sent(self, letter: Letter) -> bool | None:
+    def was_sent(self, letter: Letter) -> Receipt | bool | None:
         self.asked.append(letter.id)
         return self.has
 

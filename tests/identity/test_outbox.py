@@ -17,7 +17,7 @@ from config.celery import app
 from identity import audit, clock, crypto, outbox
 from identity.errors import NotAllowed, NotFound
 from identity.models import AuditEvent, OutboxMessage
-from identity.outbox import DeliveryFailed, DeliveryUnknown
+from identity.outbox import DeliveryFailed, DeliveryUnknown, Receipt
 from identity.principal import Principal
 from tests.cast import Cast
 from tests.identity.gates import Gate
@@ -96,8 +96,8 @@ def test_every_template_has_a_subject_a_text_and_html_without_a_style(cast: Cast
 def test_a_sent_message_keeps_nothing_of_what_it_said(message: OutboxMessage) -> None:
     deliver(message)
 
-    assert (now(message).state, message.context_sealed, message.provider_id, message.last_error) == (
-        State.SENT, "", "gate-1", "",
+    assert (now(message).state, message.context_sealed, message.provider_id, message.provider_status, message.last_error) == (
+        State.SENT, "", "gate-1", "queued", "",
     )  # fmt: skip
     assert message.sent_at is not None
 
@@ -156,7 +156,7 @@ def test_two_days_of_refusals_end_in_giving_up_and_not_in_a_crash(message: Outbo
     with time_machine.travel(message.useful_until - timedelta(seconds=30)):
         assert deliver(message) == State.DEAD
 
-    assert now(message).last_error == "busy"
+    assert (now(message).last_error, message.context_sealed) == ("busy", "")
 
 
 def test_a_final_refusal_is_given_up_and_audited(message: OutboxMessage) -> None:
@@ -173,7 +173,7 @@ def test_a_message_that_is_useless_by_now_is_not_sent(message: OutboxMessage) ->
     with time_machine.travel(message.useful_until):
         assert deliver(message) == State.DEAD
 
-    assert (Gate.sent, now(message).last_error) == ([], "no longer useful")
+    assert (Gate.sent, now(message).last_error, message.context_sealed) == ([], "no longer useful", "")
 
 
 @pytest.mark.parametrize("error", [DeliveryUnknown("the line broke"), TimeoutError("soft"), ZeroDivisionError()])
@@ -219,7 +219,9 @@ def test_a_gateway_that_cannot_answer_is_asked_again_until_the_message_is_useles
     with time_machine.travel(message.useful_until):
         outbox.drain()
 
-    assert (now(message).state, message.last_error) == (State.DEAD, "in doubt, and no longer useful")
+    assert (now(message).state, message.last_error, message.context_sealed) == (
+        State.DEAD, "in doubt, and no longer useful", "",
+    )  # fmt: skip
 
 
 def test_a_worker_that_died_while_sending_leaves_a_message_in_doubt(message: OutboxMessage) -> None:
@@ -288,9 +290,9 @@ def test_a_sweep_stops_when_its_room_is_used_up(cast: Cast, monkeypatch: pytest.
         put(cast)
     with time_machine.travel(clock.now(), tick=False) as traveller:
 
-        def slow(self: Gate, letter: outbox.Letter) -> str:
+        def slow(self: Gate, letter: outbox.Letter) -> outbox.Receipt:
             traveller.shift(outbox.ROOM + timedelta(seconds=1))
-            return "slow"
+            return Receipt("slow")
 
         monkeypatch.setattr(Gate, "send", slow)
 
@@ -414,3 +416,41 @@ def test_the_context_opens_only_for_its_own_row(cast: Cast) -> None:
 
     with pytest.raises(crypto.SealBroken):
         crypto.open_sealed(one.context_sealed, place=other.place())
+
+
+def test_a_gateway_that_knows_its_own_id_of_a_message_in_doubt_is_believed(message: OutboxMessage) -> None:
+    Gate.answers = [DeliveryUnknown("the line broke")]
+    deliver(message)
+    Gate.has = Receipt("gate-77", "delivered")
+
+    with time_machine.travel(clock.now() + timedelta(seconds=5)):
+        assert outbox.drain() == 0
+
+    assert (now(message).state, message.provider_id, message.provider_status) == (State.SENT, "gate-77", "delivered")
+
+
+def test_a_gateway_is_not_asked_so_soon_that_it_could_not_know(message: OutboxMessage) -> None:
+    Gate.answers = [DeliveryUnknown("the line broke")]
+    deliver(message)
+
+    with time_machine.travel(clock.now() + timedelta(seconds=3)):
+        outbox.drain()
+
+    assert Gate.asked == []
+
+
+@pytest.mark.parametrize(("seconds", "lease"), [(5, 30), (60, 240)])
+def test_a_lease_outlives_the_slowest_gateway(
+    message: OutboxMessage, settings: Any, monkeypatch: pytest.MonkeyPatch, seconds: int, lease: int
+) -> None:
+    settings.UPSTREAM_TIMEOUT_SECONDS = seconds
+    given = []
+
+    def send(self: Gate, letter: outbox.Letter) -> Receipt:
+        given.append(OutboxMessage.objects.get().lease_until)
+        return Receipt("slow")
+
+    monkeypatch.setattr(Gate, "send", send)
+    with time_machine.travel(clock.now(), tick=False):
+        deliver(message)
+        assert given == [clock.now() + timedelta(seconds=lease)]

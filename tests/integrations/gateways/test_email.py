@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from identity.outbox import DeliveryFailed, DeliveryUnknown
+from identity.outbox import DeliveryFailed, DeliveryUnknown, Receipt
 from integrations.gateways.email import SmtpGateway
 from tests.integrations.gateways.letters import letter
 from tests.integrations.gateways.mail_server import MailServer
@@ -60,7 +60,7 @@ def test_a_mail_has_both_faces_and_a_message_id_of_its_own(server: MailServer) -
 
     said = SmtpGateway().send(sent)
 
-    assert said == f"<{sent.id}@id.example>"
+    assert said == Receipt(f"<{sent.id}@id.example>")
     (mail,) = server.messages
     kept = ("Message-ID", "From", "To", "Subject", "Date", "Content-Language", "Auto-Submitted")
     assert {name: str(mail[name]) for name in kept} == {

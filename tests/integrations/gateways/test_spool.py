@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from identity.outbox import DeliveryFailed
+from identity.outbox import DeliveryFailed, Receipt
 from integrations.gateways.spool import SpoolGateway
 from tests.integrations.gateways.letters import letter
 
@@ -28,7 +28,7 @@ def test_a_message_is_one_file_that_says_everything(spool: SpoolGateway) -> None
 
     number = spool.send(sent)
 
-    assert number == "1"
+    assert number == Receipt("1")
     assert names(spool) == [f"0001-{sent.id}.json"]
     assert json.loads((spool.folder / f"0001-{sent.id}.json").read_text(encoding="utf-8")) == {
         "id": sent.id, "channel": "EMAIL", "to": "bob@acme.example", "locale": "sv", "template": "password_reset",
@@ -42,7 +42,7 @@ def test_a_message_that_is_sent_twice_is_there_once(spool: SpoolGateway) -> None
 
     numbers = [spool.send(first), spool.send(second), spool.send(first)]
 
-    assert numbers == ["1", "2", "1"]
+    assert numbers == [Receipt("1"), Receipt("2"), Receipt("1")]
     assert names(spool) == [f"0001-{first.id}.json", f"0002-{second.id}.json"]
 
 
@@ -71,7 +71,9 @@ def test_many_at_once_get_numbers_without_a_gap_or_a_twin(spool: SpoolGateway) -
     letters = [letter() for _each in range(40)]
 
     with ThreadPoolExecutor(8) as pool:
-        numbers = sorted(int(number) for number in pool.map(SpoolGateway(spool.folder).send, letters + letters[:10]))
+        numbers = sorted(
+            int(receipt.id) for receipt in pool.map(SpoolGateway(spool.folder).send, letters + letters[:10])
+        )
 
     assert sorted(set(numbers)) == list(range(1, 41))
     assert len(names(spool)) == 40
