@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from identity import audit, clock, crypto, policy
-from identity.errors import Invalid, NotFound
+from identity.errors import CredentialInvalid, Invalid, NotFound
 from identity.models import Application, Organization
 from identity.principal import Kind, Principal
 
@@ -107,6 +107,21 @@ def find(*, application_id: str, organization_id: Any = None) -> Application:
     application = found.first()
     if application is None:
         raise NotFound("no such application")
+    return application
+
+
+def find_open(*, application_id: str) -> Application:
+    """Answer an application through which strangers may ask for codes, now (clarifications 36).
+
+    Raises CredentialInvalid, the same for unknown, closed, expired, and of a suspended organisation.
+    """
+    try:
+        application = find(application_id=application_id)
+    except NotFound as e:
+        raise CredentialInvalid("no such application") from e
+    is_over = application.expires_at is not None and application.expires_at <= clock.now()
+    if is_over or application.organization.is_suspended or not application.allows_anonymous_registration:
+        raise CredentialInvalid("the application is not open to strangers")
     return application
 
 

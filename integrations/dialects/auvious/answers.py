@@ -6,14 +6,17 @@ from typing import Any
 
 from rest_framework import serializers
 
+from identity import otp_texts
 from identity.principal import Role
 from integrations.dialects.auvious.shapes import (
+    CHANNELS,
     TICKET_TYPES,
     CreateApplication,
     CreateKey,
     CreateTicket,
     TypeOfApplication,
     UpdateTicket,
+    VerifyOtp,
 )
 from integrations.vendors import configs
 
@@ -91,6 +94,40 @@ class Key(serializers.Serializer[Any]):
     key = serializers.CharField(allow_null=True)
     comment = serializers.CharField(allow_null=True)
     createdAt = serializers.DateTimeField()
+
+
+class RequestOtpCommand(serializers.Serializer[Any]):
+    """What is sent to have a code sent."""
+
+    to = serializers.CharField(help_text="An E.164 number such as +46701234567, or an e-mail address.")
+    channel = serializers.ChoiceField(
+        list(CHANNELS),
+        required=False,
+        allow_null=True,
+        help_text="SMS to numbers and EMAIL to addresses, if it is not said.",
+    )
+    customName = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=otp_texts.LONGEST_NAME,
+        help_text="Who it is that asks; stands in the message.",
+    )
+    locale = serializers.ChoiceField(
+        list(otp_texts.LOCALES),
+        required=False,
+        allow_null=True,
+        help_text="The number's country decides, if it is not said.",
+    )
+    organizationId = serializers.CharField(required=False, allow_null=True, help_text="From internal services only, and needed there.")  # fmt: skip
+
+
+class OtpRequested(serializers.Serializer[Any]):
+    id = serializers.CharField(help_text="The verification's; the same while a code is sent again.")
+
+
+class VerifyOtpCommand(VerifyOtp):
+    """What comes back from whoever read the code."""
 
 
 class Authority(serializers.Serializer[Any]):

@@ -43,6 +43,9 @@ TICKET_TYPES = (
     "SINGLE_USE_SCHEDULE_TICKET",
     "SINGLE_USE_APPOINTMENTS_SCHEDULE_TICKET",
 )
+CHANNELS = ("SMS", "VOICE", "EMAIL")
+IDEMPOTENCY_KEY = "Idempotency-Key"
+KEY_OF_A_REQUEST = re.compile(r"[ -~]{1,255}")
 # Which calendars may ask for an event is public nowhere; these are.
 CALENDARS = ("google", "outlook", "office365", "yahoo", "apple", "ics")
 RFC_3339 = re.compile(
@@ -173,6 +176,31 @@ class CalendarOfChoice(Reader):
     calendar = serializers.ChoiceField(list(CALENDARS), required=False)
 
 
+class RequestOtp(Reader):
+    to = Text()
+    # UNKNOWN is among the answers of their document and refused here (dialects.md 3.2 OTP).
+    channel = serializers.ChoiceField(list(CHANNELS), required=False, allow_null=True)
+    customName = Optional(source="name")
+    locale = Optional()
+    organizationId = Optional(source="organization_id")
+
+
+class VerifyOtp(Reader):
+    to = Text()
+    code = Text()
+    verificationId = Text(source="verification_id")
+    organizationId = Optional(source="organization_id")
+
+
+def key_of(said: str | None) -> str:
+    """Answer the key by which a caller marks a request that may come again, empty without one. Raises Invalid naming the header."""
+    if said is None:
+        return ""
+    if not KEY_OF_A_REQUEST.fullmatch(said):
+        raise Invalid(IDEMPOTENCY_KEY, fields={IDEMPOTENCY_KEY: ["1 to 255 printable ASCII characters."]})
+    return said
+
+
 def serves_once(type_: str) -> bool:
     """Say whether a ticket of this type is gone after its first use (dialects.md 3.2, Types)."""
     return "SINGLE_USE" in type_
@@ -223,12 +251,12 @@ def organization_of(by: Principal, asked: dict[str, Any]) -> Any:
 
 
 @contextmanager
-def in_their_words(reader: type[Input]) -> Iterator[None]:
-    """Name the fields of a refusal as the body does."""
+def in_their_words(reader: type[Input], **headers: str) -> Iterator[None]:
+    """Name the fields of a refusal as the body does, or the header in which one came: our word, then theirs."""
     try:
         yield
     except Invalid as e:
-        theirs = {field.source: name for name, field in reader().fields.items()}
+        theirs = {field.source: name for name, field in reader().fields.items()} | headers
         raise Invalid(e.message, fields={theirs.get(ours, ours): said for ours, said in e.fields.items()}) from e
 
 
