@@ -23,6 +23,7 @@ from identity.models import Application
 from identity.policy import Permission
 from identity.principal import Principal
 from integrations import application_forms
+from integrations.providers import policy as sign_in_policy
 from integrations.vendors import configs
 
 SWITCHES = ("is_visible", "allows_anonymous_registration")
@@ -31,6 +32,7 @@ TITLES = {
     "serviceParameters": gettext_lazy("Service parameters: for our calls to it"),
     "agentParameters": gettext_lazy("Agent parameters: for the agents’ side"),
     "customerParameters": gettext_lazy("Customer parameters: for the customers’ side"),
+    sign_in_policy.SECTION: gettext_lazy("Signing in with it"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -98,7 +99,7 @@ class ApplicationForm(OwnedForm):
     def _rest_of(self, section: str, schema: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
         field = field_name(section)
         said = self.cleaned_data[field]
-        named = set(schema.get("properties", {})) | (set(configs.SECTIONS) if not section else set())
+        named = set(schema.get("properties", {})) | (set(configs.PLACES) if not section else set())
         if named & set(said):
             self.add_error(field, _("It has a field of its own: %s") % ", ".join(sorted(named & set(said))))
             return {}
@@ -142,7 +143,7 @@ def form_for(type_: str, stored: dict[str, Any]) -> type[ApplicationForm]:
         for name, said in known.items():
             is_needed = name in schema.get("required", ())
             fields[field_name(section, name)] = _field(name, said, here.get(name), is_needed=is_needed)
-        hidden = {*known, *(configs.SECTIONS if not section else ())}
+        hidden = {*known, *(configs.PLACES if not section else ())}
         rest = {name: masked(value, name) for name, value in here.items() if name not in hidden}
         fields[field_name(section)] = ObjectField(
             label=gettext_lazy("Further entries"), initial=rest,
@@ -189,6 +190,13 @@ def _field(name: str, said: dict[str, Any], stored: Any, *, is_needed: bool) -> 
             help_text=kept,
             strip=False,
         )
+    if said.get("type") == "boolean":
+        return forms.BooleanField(label=label, required=False, initial=stored is True)
+    if said.get("type") == "object":
+        help_text = format_lazy(
+            gettext_lazy("A JSON object, such as {example}"), example='{"team-leads": "Supervisor"}'
+        )
+        return ObjectField(label=label, initial=stored, help_text=help_text)
     if "enum" in said:
         choices = [("", "—"), *((one, one) for one in said["enum"])]
         return forms.ChoiceField(label=label, required=is_needed, choices=choices, initial=stored)

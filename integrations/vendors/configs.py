@@ -8,21 +8,32 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from jsonschema import Draft202012Validator, ValidationError
 
+from identity import applications
 from identity.errors import Invalid
+from identity.models import Application
+from integrations.providers import policy
+from integrations.providers.policy import offering
 from integrations.vendors import genesys, nice, talkdesk
 
 SECTIONS = ("serviceParameters", "agentParameters", "customerParameters")
+# Where entries stand below the top: the sections of the wire, which not everybody sees, and our own.
+PLACES = (*SECTIONS, policy.SECTION)
 ANY: dict[str, Any] = {"type": "object", "properties": {name: {"type": "object"} for name in SECTIONS}}
 OPENID: dict[str, Any] = {
     "type": "object",
-    "properties": {**ANY["properties"], "issuer": {"title": _("Issuer"), "type": "string", "pattern": r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?\Z"}},
+    "properties": {**ANY["properties"], "serviceParameters": {
+        "type": "object",
+        "properties": {
+            "clientId": {"title": _("Client id"), "type": "string"}, "clientSecret": {"title": _("Client secret"), "type": "string"},
+        },
+    }, "issuer": {"title": _("Issuer"), "type": "string", "pattern": r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?\Z"}},
 }  # fmt: skip
 
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "GENESYS": genesys.CONFIG,
-    "STANDALONE_OPENID": OPENID,
-    "TALKDESK_OPENID": talkdesk.CONFIG,
-    "NICE_CXONE_OPENID": nice.CONFIG,
+    "GENESYS": offering(genesys.CONFIG),
+    "STANDALONE_OPENID": offering(OPENID, "issuer"),
+    "TALKDESK_OPENID": offering(talkdesk.CONFIG),
+    "NICE_CXONE_OPENID": offering(nice.CONFIG),
     "TEST": ANY,
     "SETUP_TEST": ANY,
 }
@@ -35,8 +46,8 @@ _VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.it
 def sections_of(type_: str) -> dict[str, dict[str, Any]]:
     """Answer where a configuration's entries stand, with the schema of each place: the top under "", then the sections."""
     top = SCHEMAS[type_]["properties"]
-    known = {name: said for name, said in top.items() if name not in SECTIONS}
-    return {"": {**SCHEMAS[type_], "properties": known}, **{name: top[name] for name in SECTIONS}}
+    known = {name: said for name, said in top.items() if name not in PLACES}
+    return {"": {**SCHEMAS[type_], "properties": known}, **{name: top[name] for name in PLACES if name in top}}
 
 
 def grant_of(type_: str, verb: str) -> str:
@@ -52,6 +63,16 @@ def check(type_: str, config: dict[str, Any]) -> None:
     wrong = {field: [said] for error in _VALIDATORS[type_].iter_errors(config) for field, said in _said(error)}
     if wrong:
         raise Invalid("config", fields=wrong)
+
+
+def checked(application: Application) -> dict[str, Any]:
+    """Answer an application's whole configuration, secrets opened, if a call may be made of it.
+
+    Asked once more at each call: a row may be older than the rules, or have come in by another way. Raises Invalid as `check`.
+    """
+    config = applications.config_of(application)
+    check(application.type, config)
+    return config
 
 
 def _said(error: ValidationError) -> Iterator[tuple[str, str]]:
