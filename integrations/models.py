@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from identity import clock
-from identity.models import Application, Session
+from identity.models import Application, Organization, Session
 
 
 class ExternalIdentity(models.Model):
@@ -74,3 +74,74 @@ class ExternalSignIn(models.Model):
 
     def place(self) -> str:
         return f"integrations_externalsignin.sealed:{self.id}:{self.application_id}"
+
+
+class VendorHealth(models.Model):
+    """How the calls of one organisation to one vendor went within one hour; written by one statement (vendors.health)."""
+
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="vendor_health", verbose_name=_("organisation")
+    )
+    vendor = models.CharField(_("vendor"), max_length=20)
+    hour = models.DateTimeField(_("hour"))
+    calls = models.PositiveIntegerField(_("calls"), default=0)
+    failures = models.PositiveIntegerField(_("failures"), default=0)
+    milliseconds = models.PositiveBigIntegerField(_("milliseconds in all"), default=0)
+    last_success_at = models.DateTimeField(_("last success"), null=True)
+    last_failure_at = models.DateTimeField(_("last failure"), null=True)
+    last_error = models.CharField(_("last error"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("health of a vendor")
+        verbose_name_plural = _("health of vendors")
+        ordering = ["-hour"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "vendor", "hour"], name="one_row_per_vendor_and_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vendor} {self.hour:%Y-%m-%d %H}"
+
+
+class CircuitBreaker(models.Model):
+    """Whether one organisation may call one vendor: how many calls failed in a row, and until when none is let through."""
+
+    organization = models.ForeignKey(
+        Organization, models.CASCADE, related_name="circuit_breakers", verbose_name=_("organisation")
+    )
+    vendor = models.CharField(_("vendor"), max_length=20)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    open_until = models.DateTimeField(_("open until"), null=True)
+
+    class Meta:
+        verbose_name = _("circuit breaker")
+        verbose_name_plural = _("circuit breakers")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "vendor"], name="one_breaker_per_vendor"),
+        ]
+
+    def __str__(self) -> str:
+        return self.vendor
+
+
+class VendorToken(models.Model):
+    """The access token that an application's client holds at its vendor, until shortly before it ends there."""
+
+    application = models.OneToOneField(
+        Application, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("application")
+    )
+    sealed = models.TextField(blank=True, editable=False)
+    # Of the credentials that it was given for: with others it is not the same client's.
+    credentials_digest = models.CharField(max_length=64, blank=True, editable=False)
+    expires_at = models.DateTimeField(_("ends"), null=True)
+    claimed_until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("token at a vendor")
+        verbose_name_plural = _("tokens at vendors")
+
+    def __str__(self) -> str:
+        return str(self.application_id)
+
+    def place(self) -> str:
+        return f"integrations_vendortoken.sealed:{self.application_id}"

@@ -1,4 +1,4 @@
-"""Talkdesk: what an application must hold."""
+"""Talkdesk: what an application must hold, and where its tokens are refreshed (dialects.md 3.2, Partner token refresh)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-REGIONS = ("us", "eu", "ca", "au")
+from integrations.vendors import client
+
+VENDOR = "talkdesk"
+# Under which domain each region's accounts are.
+REGIONS = {"us": "talkdeskid.com", "eu": "talkdeskid.eu", "ca": "talkdeskidca.com", "au": "talkdeskid.au"}
 
 CONFIG: dict[str, Any] = {
     "type": "object",
@@ -27,3 +31,9 @@ CONFIG: dict[str, Any] = {
         "customerParameters": {"type": "object"},
     },
 }
+
+
+def token_endpoint(*, config: dict[str, Any], organization_id: Any, until: float) -> tuple[client.Place, str]:
+    """Answer where the tokens of an account are refreshed: the place, and the path there. Asks nobody."""
+    place = client.place(VENDOR, f"https://{config['account']}.{REGIONS[config['region']]}")
+    return place, "/oauth/token"
