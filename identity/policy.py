@@ -37,13 +37,14 @@ class Permission(StrEnum):
     CALLS_REPORT = "calls.report"
     CODES = "codes"
     FACADES = "facades"
+    PARTNER_TOKENS = "partner_tokens"
     TICKET_OWN = "ticket.own"
     ALL_ORGANIZATIONS = "all_organizations"
 
 
 P = Permission
 
-_AGENT = frozenset({P.DESK, P.EXTENSIONS_READ, P.TICKETS_ISSUE, P.TICKETS_READ, P.CODES})
+_AGENT = frozenset({P.DESK, P.EXTENSIONS_READ, P.TICKETS_ISSUE, P.TICKETS_READ, P.CODES, P.PARTNER_TOKENS})
 _SUPERVISOR = _AGENT | {P.TICKETS_ANY, P.PRESENCE_ANY, P.PEOPLE_READ, P.LIVE_READ, P.WALL}
 _ADMIN = _SUPERVISOR | {
     P.PEOPLE_MANAGE,
@@ -64,11 +65,20 @@ OF_ROLE: dict[Role, frozenset[Permission]] = {
     Role.SUPERVISOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
     Role.SERVICE: frozenset(
-        {P.TICKETS_ISSUE, P.TICKETS_READ, P.TICKETS_ANY, P.CODES, P.FACADES, P.KEYS_MANAGE, P.KEYS_PRIVATE}
+        {
+            P.TICKETS_ISSUE,
+            P.TICKETS_READ,
+            P.TICKETS_ANY,
+            P.CODES,
+            P.FACADES,
+            P.PARTNER_TOKENS,
+            P.KEYS_MANAGE,
+            P.KEYS_PRIVATE,
+        }
     ),
 }
 
-OPERATOR = _ADMIN - {P.DESK, P.TICKETS_ISSUE, P.CODES} | {P.ALL_ORGANIZATIONS}
+OPERATOR = _ADMIN - {P.DESK, P.TICKETS_ISSUE, P.CODES, P.PARTNER_TOKENS} | {P.ALL_ORGANIZATIONS}
 
 # Grants to one person, never implied by a role (clarifications 44).
 GRANTS = tuple(f"integrations:integration:{verb}" for verb in ("view", "add", "edit", "delete"))
