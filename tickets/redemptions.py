@@ -94,7 +94,7 @@ def holder(*, ticket: Ticket, secret: str, door: str, via: Via) -> Principal | N
     return principal if came_by_it else None
 
 
-def purge(*, before: datetime, batch: int = 500) -> int:
+def purge(*, before: datetime, batch: int = 100) -> int:
     """Delete tickets that were over before a moment, a batch at a time; answers how many rows went."""
     old = Ticket.objects.filter(expires_at__lt=before).order_by("expires_at").values_list("pk", flat=True)[:batch]
     deleted: int = Ticket.objects.filter(pk__in=list(old)).delete()[0]
