@@ -207,7 +207,7 @@ def purge(*, batch: int = 500) -> int:
     dead = OutboxMessage.objects.filter(state=State.DEAD, created_at__lt=at - WIPED).exclude(context_sealed="")
     worn = list(dead.values_list("pk", flat=True)[:batch])
     wiped = dead.filter(pk__in=worn).update(context_sealed="")
-    over = OutboxMessage.objects.filter(state__in=OVER, created_at__lt=at - FORGOTTEN)
+    over = OutboxMessage.objects.filter(state__in=(*OVER, State.DEAD), created_at__lt=at - FORGOTTEN)
     old = list(over.values_list("pk", flat=True)[:batch])
     return wiped + int(over.filter(pk__in=old).delete()[0])
 
