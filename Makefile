@@ -52,7 +52,8 @@ matrix: $(DEVELOPMENT) ## print which test holds the wire to which section of th
 
 messages: $(DEVELOPMENT) ## collect the texts to translate and compile the translations (needs gettext)
 	@$(BIN)/python manage.py makemessages --all --no-obsolete --no-wrap --add-location file --ignore .venv --ignore tests --ignore config/locale
-	@exec $(BIN)/python manage.py compilemessages --ignore .venv
+	@$(BIN)/python manage.py compilemessages --ignore .venv
+	@for po in templates/messages/languages/*/LC_MESSAGES/otp.po; do msgfmt --check-format --output-file="$${po%po}mo" "$$po" || exit 1; done
 
 lock: $(DEVELOPMENT) ## resolve the requirements of pyproject.toml anew, with hashes
 	@for part in requirements.txt: requirements-dev.txt:--group=dev; do \

@@ -196,6 +196,11 @@ def check_own(texts: Mapping[str, Any]) -> None:
         raise Invalid("message_templates", fields={"message_templates": wrong})
 
 
+def catalogue_of(language: str) -> Path:
+    """Answer where the texts of a language are written (.po), compiled beside it (.mo)."""
+    return Path(settings.BASE_DIR) / "templates" / "messages" / "languages" / language / "LC_MESSAGES" / "otp.po"
+
+
 def _problem(channel: str, text: Any) -> str:
     if channel not in LONGEST_OWN:
         return _("there is no such channel.")
@@ -277,12 +282,9 @@ def _lifetime(locale: str, minutes: int) -> str:
 
 
 @cache
-def _catalogue(locale: str) -> catalogues.NullTranslations:
+def _catalogue(locale: str) -> catalogues.GNUTranslations:
     """The catalogue of one language. Not Django's: its languages are the portal's two, and these texts are nobody's page."""
-    path = Path(settings.BASE_DIR) / "templates" / "messages" / "languages" / locale / "LC_MESSAGES" / "otp.mo"
-    if not path.exists():
-        return catalogues.NullTranslations()
-    with path.open("rb") as file:
+    with catalogue_of(locale).with_suffix(".mo").open("rb") as file:
         return catalogues.GNUTranslations(file)
 
 

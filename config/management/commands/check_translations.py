@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.test.utils import override_settings
+
+from identity import otp_texts
 
 # The catalogue itself, too: makemessages would write what it finds beside it into the repository's own.
 ELSEWHERE = [".venv", "tests", "config/locale"]
@@ -36,17 +39,40 @@ class Command(BaseCommand):
             with override_settings(LOCALE_PATHS=[fresh]):
                 call_command("makemessages", locale=languages, no_obsolete=True, verbosity=0, ignore_patterns=ELSEWHERE)
             problems = [f"{name}: {problem}" for name in languages for problem in found(home / name, fresh / name)]
+        problems += [f"{name}: {problem}" for name in otp_texts.LANGUAGES for problem in found_in_codes(name)]
         if problems:
             raise CommandError("\n".join([*problems, "`make messages` collects and compiles the texts."]))
 
 
 def found(kept: Path, fresh: Path) -> list[str]:
     """What is wrong with one language: `kept` is the catalogue in the repository, `fresh` the one collected just now."""
-    checks: dict[str, Sequence[object]] = {
-        "texts without a translation": selected(fresh / CATALOGUE, "--untranslated"),
-        "doubtful translations": selected(fresh / CATALOGUE, "--only-fuzzy"),
-        "translations that are not compiled": sorted(compiled(kept / CATALOGUE) - catalogue(kept / CATALOGUE)),
-    }
+    return told(
+        {
+            "texts without a translation": selected(fresh / CATALOGUE, "--untranslated"),
+            "doubtful translations": selected(fresh / CATALOGUE, "--only-fuzzy"),
+            "translations that are not compiled": sorted(compiled(kept / CATALOGUE) - catalogue(kept / CATALOGUE)),
+        }
+    )
+
+
+def found_in_codes(language: str) -> list[str]:
+    """What is wrong with what a code's message says in one language; nobody collects these texts, a module lists them."""
+    po = otp_texts.catalogue_of(language)
+    if not po.exists():
+        return [f"{po} is missing"]
+    texts = set(re.findall(r'^msgid "(.+)"$', po.read_text(encoding="utf-8"), re.MULTILINE))
+    return told(
+        {
+            "texts that are missing": sorted(set(otp_texts.TEXTS) - texts),
+            "texts that nobody uses": sorted(texts - set(otp_texts.TEXTS)),
+            "texts without a translation": selected(po, "--untranslated"),
+            "doubtful translations": selected(po, "--only-fuzzy"),
+            "translations that are not compiled": sorted(compiled(po) ^ catalogue(po)),
+        }
+    )
+
+
+def told(checks: dict[str, Sequence[object]]) -> list[str]:
     return [f"{len(texts)} {problem}, the first is {texts[0]!r}" for problem, texts in checks.items() if texts]
 
 
