@@ -130,6 +130,15 @@ class VerifyOtpCommand(VerifyOtp):
     """What comes back from whoever read the code."""
 
 
+class PartnerTokens(serializers.Serializer[Any]):
+    """The partner's own token answer, unchanged; among it what RFC 6749, 5.1, knows."""
+
+    access_token = serializers.CharField()
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField(required=False)
+    refresh_token = serializers.CharField(required=False)
+
+
 class Authority(serializers.Serializer[Any]):
     authority = serializers.CharField()
 

@@ -201,6 +201,11 @@ def key_of(said: str | None) -> str:
     return said
 
 
+class RefreshToken(Reader):
+    refresh_token = Text()
+    organizationId = Optional(source="organization_id")
+
+
 def serves_once(type_: str) -> bool:
     """Say whether a ticket of this type is gone after its first use (dialects.md 3.2, Types)."""
     return "SINGLE_USE" in type_

@@ -10,6 +10,7 @@ from integrations.dialects.auvious.views.applications import Applications
 from integrations.dialects.auvious.views.clients import Clients
 from integrations.dialects.auvious.views.codes import Codes
 from integrations.dialects.auvious.views.keys import Keys
+from integrations.dialects.auvious.views.partners import Partners
 from integrations.dialects.auvious.views.tickets import Tickets
 from integrations.dialects.auvious.views.users import Users
 
@@ -24,8 +25,10 @@ urlpatterns: list[URLPattern] = [
     path("security/clients/<str:client_id>/rotate", Clients.as_view({"post": "rotate"})),
     path("security/keys", Keys.as_view({"post": "create"})),
     path("security/keys/<str:key_id>", Keys.as_view({"get": "one"})),
+    path("security/nice/refresh_token", Partners.as_view({"post": "nice"})),
     path("security/otp", Codes.as_view({"post": "send"})),
     path("security/otp/verify", Codes.as_view({"post": "verify"})),
+    path("security/talkdesk/refresh_token", Partners.as_view({"post": "talkdesk"})),
     path("security/ticket", Tickets.as_view({"post": "create"})),
     path("security/ticket/<str:ticket_id>", Tickets.as_view({"get": "one", "put": "change", "delete": "delete"})),
     path("security/ticket/<str:ticket_id>/revoke", Tickets.as_view({"post": "revoke"})),
