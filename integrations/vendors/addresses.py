@@ -15,8 +15,9 @@ MOST_LOOK_UPS = 64
 # NAT64) is out without being named; and of that not the transitions, the documentation and the protocols' own.
 PUBLIC_V6 = IPv6Network("2000::/3")
 NOT_PUBLIC_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-# What Python takes for public although nobody's server is there: the relays from IPv6 to IPv4 (RFC 7526).
-NOT_PUBLIC_V4 = (IPv4Network("192.88.99.0/24"),)
+# What Python takes for public although nobody's server is there: the protocols' own (RFC 6890), of which it knows a part,
+# and the relays from IPv6 to IPv4 (RFC 7526).
+NOT_PUBLIC_V4 = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 
 _look_ups = threading.BoundedSemaphore(MOST_LOOK_UPS)
 

@@ -27,11 +27,10 @@ LARGEST = 65_536
 LARGEST_DOCUMENT = 1_048_576
 FORM = "application/x-www-form-urlencoded"
 JSON = re.compile(r"application/([a-z0-9.+-]+\+)?json\s*(;|\Z)", re.IGNORECASE)
-# A host's name, or an address in brackets; no user, no dot at the end, nothing beyond ASCII (it could look like another name).
-ORIGIN = re.compile(
-    r"https?://([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?\Z",
-    re.IGNORECASE,
-)
+# A host's name or an address, and what may follow: no user, no dot at the end, nothing beyond ASCII (it could look like
+# another name), no space and no control character (a parser could drop it).
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+PLAIN = re.compile(rf"https?://({LABEL}(\.{LABEL})*|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?(/[!-~]*)?\Z", re.IGNORECASE)
 TARGET = re.compile(r"/[!-~]*\Z")
 
 
@@ -140,8 +139,11 @@ def _sent(
     place: Place, method: str, path: str, query: Mapping[str, str] | None, form: Mapping[str, str] | None, body: Any,
     authorization: str, until: float, largest: int,
 ) -> transport.Response:  # fmt: skip
-    parts = urlsplit(place.base)
-    target = parts.path + path + (f"?{urlencode(query)}" if query else "")
+    try:
+        origin = _origin(place.base, is_operators=place.is_operators)
+    except ValueError:
+        raise transport.Failed("address") from None
+    target = urlsplit(place.base).path + path + (f"?{urlencode(query)}" if query else "")
     if not TARGET.match(target):
         raise transport.Failed("address")
     headers = {"User-Agent": "Switchboard", **({"Authorization": authorization} if authorization else {})}
@@ -150,10 +152,6 @@ def _sent(
         headers["Content-Type"], content = FORM, urlencode(form).encode()
     elif body is not None:
         headers["Content-Type"], content = "application/json", json.dumps(body).encode()
-    try:
-        origin = _origin(place.base, is_operators=place.is_operators)
-    except ValueError:
-        raise transport.Failed("address") from None
     return transport.exchange(
         method=method, origin=origin, target=target, headers=headers, body=content, deadline=until, largest=largest
     )
@@ -185,8 +183,8 @@ def _json(said: transport.Response) -> Any:
 
 def _origin(url: str, *, is_operators: bool) -> transport.Origin:
     """Take an address apart. What the operator named was looked at when his setting was read; everything else is now."""
-    parts = urlsplit(url)
-    if not (is_operators or ORIGIN.match(f"{parts.scheme}://{parts.netloc}")):
+    if not (is_operators or PLAIN.match(url)):
         raise ValueError("no plain address")
+    parts = urlsplit(url)
     port = parts.port or transport.USUAL_PORTS[parts.scheme]
     return transport.Origin(parts.scheme, str(parts.hostname), port, is_operators)
