@@ -69,6 +69,7 @@ TASKS = (
         {
             "identity.OutboxMessage": "message",
             "identity.OtpVerification": "shield",
+            "identity.PrefixPause": "stop",
             "integrations.Callback": "phone",
         },
     ),
@@ -137,7 +138,12 @@ class SwitchboardAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         stock = [url for url in super().get_urls() if getattr(url, "name", None) not in FOREIGN_DOORS]
-        return [path("search/", self.admin_view(self.search), name="search"), *stock]
+        pages = [
+            path(page.path, self.admin_view(getattr(model_admin, page.view)), name=page.name)
+            for model_admin in self._registry.values()
+            for page in getattr(model_admin, "pages", ())
+        ]
+        return [path("search/", self.admin_view(self.search), name="search"), *pages, *stock]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "principal": principal_of(request)}
@@ -153,10 +159,27 @@ class SwitchboardAdminSite(AdminSite):
             names = [name for name in task.icons if name in models]
             if task is TASKS[-1]:
                 names += models.keys() - set().union(*(task.icons for task in TASKS))
-            entries = [{**models[name], "icon": task.icons.get(name, "settings")} for name in names]
+            entries = []
+            for name in names:
+                entries.append({**models[name], "icon": task.icons.get(name, "settings")})
+                entries += self.pages_beside(request, models[name])
             if entries:
                 groups.append(group_of(task, entries))
         return groups
+
+    def pages_beside(self, request: HttpRequest, entry: dict[str, Any]) -> list[dict[str, Any]]:
+        """Answer the pages that stand after a model in the sidebar, for whom they open, in the shape of Django's own entries."""
+        pages = getattr(self._registry[entry["model"]], "pages", ())
+        return [
+            {
+                "name": page.label,
+                "admin_url": reverse(f"admin:{page.name}"),
+                "icon": page.icon,
+                "object_name": page.name,
+            }
+            for page in pages
+            if policy.may(asker(request), page.needs)
+        ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         numbers = overview.numbers_for(asker(request), at=clock.now(), link=self.link)

@@ -1,5 +1,5 @@
 """The admin's pages of identity, a module per task; they show rows and call verbs, and hold no rule."""
 
-from identity.admin import access, audit, clients, keys, live, messages, organization
+from identity.admin import access, audit, clients, codes, keys, live, messages, organization
 
-__all__ = ["access", "audit", "clients", "keys", "live", "messages", "organization"]
+__all__ = ["access", "audit", "clients", "codes", "keys", "live", "messages", "organization"]

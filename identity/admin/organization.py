@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from identity import organizations
+from identity.admin import message_texts
 from identity.admin.fields import LinesField, PricesField
 from identity.admin.rows import Deed, DomainForm, OfOneOrganization, asker, badge, sees_all
 from identity.models import Organization
@@ -23,6 +25,10 @@ from identity.principal import Role
 ONE_PER_LINE = gettext_lazy("One per line.")
 LOGIN_AS_ROLES = [(Role.ADMIN.value, gettext_lazy("Admins")), (Role.SUPERVISOR.value, gettext_lazy("Supervisors"))]
 MECHANISMS = [("basic", gettext_lazy("name and password")), ("cookie", gettext_lazy("cookie")), ("jwt", gettext_lazy("signed token"))]  # fmt: skip
+
+
+def _as_step(line: str) -> str:
+    return " ".join(line.upper().split())
 
 
 class SettingsForm(DomainForm):
@@ -58,25 +64,18 @@ class SettingsForm(DomainForm):
         help_text=gettext_lazy("Country, channel and price, one line each, such as SE SMS 0.05."),
     )
     message_fallbacks = LinesField(
-        label=gettext_lazy("Fallback plan"), rows=3, help_text=gettext_lazy("Channels in the order in which they are tried, one per line."), each=str.upper
-    )  # fmt: skip
-    message_templates = forms.JSONField(
-        required=False, label=gettext_lazy("Own message texts"), initial=dict,
-        widget=forms.Textarea(attrs={"rows": 6, "class": "vLargeTextField", "spellcheck": "false"}),
-        help_text=gettext_lazy("A JSON object; empty uses ours."),
+        label=gettext_lazy("Fallback plan"), rows=3, each=_as_step,
+        help_text=gettext_lazy(
+            "What is tried when nobody enters a code: a channel and the seconds after the step before, such as VOICE 60; one step per line."
+        ),
     )  # fmt: skip
     sign_in_hosts = LinesField(label=gettext_lazy("Host names of the sign-in page"), help_text=ONE_PER_LINE, rows=2)
     sign_in_domains = LinesField(label=gettext_lazy("E-mail domains of its people"), help_text=ONE_PER_LINE, rows=2)
 
     class Meta:
         model = Organization
-        fields = organizations.SETTINGS
-
-    def clean_message_templates(self) -> dict[str, Any]:
-        texts = self.cleaned_data["message_templates"] or {}
-        if not isinstance(texts, dict):
-            raise forms.ValidationError(_("This has to be a JSON object."))
-        return texts
+        # Own texts have a page of their own.
+        fields = tuple(name for name in organizations.SETTINGS if name != "message_templates")
 
 
 class NewOrganizationForm(DomainForm):
@@ -116,7 +115,7 @@ class OrganizationAdmin(OfOneOrganization[Organization]):
     list_display = ("name", "title", "domain", "standing", "created_at")
     sortable_by = ("name",)
     search_fields = ("name", "title", "domain")
-    readonly_fields = ("name", "domain", "standing", "protected_people")
+    readonly_fields = ("name", "domain", "standing", "protected_people", "own_texts")
     fieldsets = (
         (gettext_lazy("Who"), {"fields": ("name", "domain", "standing", "title")}),
         (gettext_lazy("Working as others"), {"fields": ("login_as_roles", "protected_people")}),
@@ -125,10 +124,22 @@ class OrganizationAdmin(OfOneOrganization[Organization]):
         )}),
         (gettext_lazy("Links and browsers"), {"fields": ("link_bases", "cors_origins", "ping_mechanisms")}),
         (gettext_lazy("Messages"), {"fields": (
-            "otp_countries", "message_budget_per_day", "money_budget_per_day", "message_prices", "message_fallbacks", "message_templates",
+            "otp_countries", "otp_guard_only_reports", "message_budget_per_day", "money_budget_per_day", "message_prices", "message_fallbacks",
+            "own_texts",
         )}),
         (gettext_lazy("Tickets and usage"), {"fields": ("ticket_length", "tickets_are_single_use", "usage_retention_days")}),
     )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        texts = path("<uuid:pk>/texts/", self.admin_site.admin_view(self.texts), name="identity_organization_texts")
+        return [texts, *super().get_urls()]
+
+    def texts(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Show and change what the organisation's own messages say."""
+        organization = self.get_object(request, str(pk)) if self.has_change_permission(request) else None
+        if organization is None:
+            raise Http404
+        return message_texts.page(request, organization)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets if obj is not None else ((None, {"fields": ("name", "title", "domain")}),)
@@ -169,6 +180,13 @@ class OrganizationAdmin(OfOneOrganization[Organization]):
     @admin.display(description=gettext_lazy("state"))
     def standing(self, organization: Organization) -> SafeString:
         return badge(_("Suspended"), "bad") if organization.is_suspended else badge(_("Open"), "ok")
+
+    @admin.display(description=gettext_lazy("own message texts"))
+    def own_texts(self, organization: Organization) -> SafeString:
+        languages = organization.message_templates.get(message_texts.TEMPLATE) or {}
+        address = reverse("admin:identity_organization_texts", args=[organization.pk])
+        said = ", ".join(sorted(languages)) or _("none, ours are used")
+        return format_html('{} · <a href="{}">{}</a>', said, address, _("Edit and preview"))
 
     @admin.display(description=gettext_lazy("protected people"))
     def protected_people(self, organization: Organization) -> SafeString:

@@ -56,6 +56,21 @@ class Deed:
     is_offered: Callable[[Any], bool] = lambda row: True
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of its own beside a model's list: its place under /admin/ and its name, who may open it, and the method that draws it.
+
+    The site gives it an address and an entry of the sidebar, after the model's own.
+    """
+
+    path: str
+    name: str
+    label: Promise
+    icon: str
+    needs: Permission
+    view: str
+
+
 class DomainForm(forms.ModelForm):  # type: ignore[type-arg]  # one form class over every model of these pages
     """A form that shows what the verb behind it refused, at the fields of which it speaks."""
 
@@ -81,6 +96,7 @@ class OfOneOrganization(admin.ModelAdmin, Generic[Row]):  # type: ignore[type-ar
     adds: ClassVar[Permission | None] = None
     changes: ClassVar[Permission | None] = None
     deeds: ClassVar[tuple[Deed, ...]] = ()
+    pages: ClassVar[tuple[Page, ...]] = ()
     panels: ClassVar[tuple[str, ...]] = ()
     panels_above: ClassVar[tuple[str, ...]] = ()
     organization_field = "organization_id"

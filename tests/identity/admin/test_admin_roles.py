@@ -24,7 +24,9 @@ from identity.models import (
     Key,
     LoginAs,
     Organization,
+    OtpVerification,
     OutboxMessage,
+    PrefixPause,
     Session,
     SigningKey,
     User,
@@ -49,6 +51,8 @@ TRUTH: dict[Any, dict[str, int]] = {
     Application: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Key: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     OutboxMessage: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
+    OtpVerification: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
+    PrefixPause: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     AuditEvent: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Organization: {"carol": CLOSED, "alice": 302, "olle": OPEN},  # an admin is led to the one page there is
     SigningKey: {"carol": CLOSED, "alice": CLOSED, "olle": OPEN},
@@ -99,6 +103,14 @@ def row_of(cast: Cast, model: Any, organization: str) -> Any:
         return outbox.put(
             channel="EMAIL", to="x@y.example", locale="en", template="welcome", context=said, organization=place
         )
+    if model is OtpVerification:
+        return OtpVerification.objects.create(
+            organization=place, recipient="+46701740601", recipient_key="+46701740601", code_digest="", expires_at=clock.now()
+        )  # fmt: skip
+    if model is PrefixPause:
+        return PrefixPause.objects.update_or_create(
+            organization=place, prefix="+46701", resumed_at=None, defaults={"numbers": 200}
+        )[0]
     if model is AuditEvent:
         return audit.record("user.changed", by=at_the_console(), subject=somebody, organization=place)
     if model is ClientUse:

@@ -17,7 +17,7 @@ Admin = Callable[[str], Any]  # Client, whose answers the stubs know too little 
 SETTINGS: dict[str, Any] = {
     "title": "Acme", "login_as_roles": ["Admin"], "link_bases": "https://acme.example\n", "cors_origins": "https://desk.acme.example",
     "otp_countries": "se\nGR", "ping_mechanisms": ["basic", "cookie", "jwt"], "ticket_length": 6, "usage_retention_days": 90,
-    "second_factor_exemptions": "", "message_prices": "", "message_fallbacks": "", "message_templates": "{}", "sign_in_hosts": "",
+    "second_factor_exemptions": "", "message_prices": "", "message_fallbacks": "", "sign_in_hosts": "",
     "sign_in_domains": "", "message_budget_per_day": "", "money_budget_per_day": "",
 }  # fmt: skip
 
@@ -33,8 +33,8 @@ def errors(answer: Any) -> dict[str, list[str]]:
 def test_settings_are_typed_as_lines_and_kept_as_lists(cast: Cast, admin_of: Admin) -> None:
     acme = cast.organization("acme")
     changes = {
-        "login_as_roles": ["Admin", "Supervisor"], "message_prices": "SE SMS 0.05\nse voice 0.2\nGR SMS 0.07", "message_fallbacks": "sms\nvoice",
-        "message_templates": '{"otp": "Code: {code}"}', "message_budget_per_day": 100, "requires_second_factor": "on",
+        "login_as_roles": ["Admin", "Supervisor"], "message_prices": "SE SMS 0.05\nse voice 0.2\nGR SMS 0.07", "message_fallbacks": "voice  60\nemail",
+        "otp_guard_only_reports": "on", "message_budget_per_day": 100, "requires_second_factor": "on",
     }  # fmt: skip
 
     answer = admin_of("alice").post(page_of(acme), {**SETTINGS, **changes})
@@ -46,8 +46,8 @@ def test_settings_are_typed_as_lines_and_kept_as_lists(cast: Cast, admin_of: Adm
     assert acme.link_bases == ["https://acme.example"]
     assert acme.otp_countries == ["SE", "GR"]
     assert acme.message_prices == {"SE": {"SMS": "0.05", "VOICE": "0.2"}, "GR": {"SMS": "0.07"}}
-    assert acme.message_fallbacks == ["SMS", "VOICE"]
-    assert acme.message_templates == {"otp": "Code: {code}"}
+    assert acme.message_fallbacks == ["VOICE 60", "EMAIL"]
+    assert acme.otp_guard_only_reports
     assert (acme.message_budget_per_day, acme.requires_second_factor) == (100, True)
 
 
@@ -72,8 +72,32 @@ def test_only_what_changed_is_written_to_the_trail(cast: Cast, admin_of: Admin) 
     [
         ("message_prices", "SE SMS", "A line looks like “SE SMS 0.05”: country, channel, price."),
         ("message_prices", "SE SMS free", "A line looks like “SE SMS 0.05”: country, channel, price."),
-        ("message_templates", "[1]", "This has to be a JSON object."),
-        ("message_templates", "{", "Enter a valid JSON."),
+        (
+            "message_prices",
+            "SE PIGEON 1",
+            "Prices stand by country and channel (SMS, VOICE, EMAIL), with a point and at most four decimals.",
+        ),
+        (
+            "message_prices",
+            "SE SMS 0.12345",
+            "Prices stand by country and channel (SMS, VOICE, EMAIL), with a point and at most four decimals.",
+        ),
+        (
+            "message_fallbacks",
+            "PIGEON 60",
+            "A step looks like VOICE 60: SMS, VOICE or EMAIL, and 5 to 3600 seconds; at most five steps.",
+        ),
+        (
+            "message_fallbacks",
+            "VOICE 4",
+            "A step looks like VOICE 60: SMS, VOICE or EMAIL, and 5 to 3600 seconds; at most five steps.",
+        ),
+        (
+            "message_fallbacks",
+            "VOICE soon",
+            "A step looks like VOICE 60: SMS, VOICE or EMAIL, and 5 to 3600 seconds; at most five steps.",
+        ),
+        ("money_budget_per_day", "-1", "A budget is not below nought."),
     ],
 )
 def test_what_cannot_be_read_is_said_at_its_field(
