@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -19,12 +19,13 @@ FIXED = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method N
 
 @dataclass
 class Caller:
-    """Somebody with an access token, who speaks JSON."""
+    """Somebody with an access token, who speaks JSON; `headers` go along with every request."""
 
     token: str
+    headers: dict[str, str] = field(default_factory=dict)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = ({"Authorization": f"Bearer {self.token}"} if self.token else {}) | self.headers
         sent = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         return Client().generic(method, f"/security{path}", sent, content_type="application/json", headers=headers)
 
