@@ -6,9 +6,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
 from integrations.dialects import DIALECTS
+from integrations.gateways import callbacks
 
 
 def _urls_of(dialect: str) -> ModuleType | None:
@@ -27,6 +28,7 @@ def addresses_of(dialect: str) -> list[URLPattern]:
 
 
 urlpatterns: list[URLPattern] = [
+    path("gateways/twilio/status/<uuid:message_id>", callbacks.status),
     *(pattern for module in MODULES.values() for pattern in module.urlpatterns),
     *(pattern for module in MODULES.values() for pattern in module.rest),
 ]
