@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from identity import clock
 from identity.models import Application, Organization, Session
+from tickets.models import Ticket
 
 
 class ExternalIdentity(models.Model):
@@ -59,7 +60,6 @@ class ExternalSignIn(models.Model):
     expires_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
     identity = models.ForeignKey(ExternalIdentity, models.CASCADE, null=True, related_name="sign_ins")
-    passed_second_factor = models.BooleanField(default=False)
     session = models.OneToOneField(Session, models.CASCADE, null=True, related_name="external_sign_in")
 
     class Meta:
@@ -145,3 +145,44 @@ class VendorToken(models.Model):
 
     def place(self) -> str:
         return f"integrations_vendortoken.sealed:{self.application_id}"
+
+
+class Callback(models.Model):
+    """One callback that Genesys was asked for, what became of it, and the ticket that lets the customer in (clarifications 38).
+
+    Neither the customer's name nor the number is kept: who has to know them finds them where the callback is.
+    """
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", _("requested")
+        ACCEPTED = "accepted", _("accepted")
+        REFUSED = "refused", _("refused")
+        UNAVAILABLE = "unavailable", _("unavailable")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+", verbose_name=_("organisation"))
+    application = models.ForeignKey(
+        Application, models.SET_NULL, null=True, related_name="+", verbose_name=_("application")
+    )
+    ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+", verbose_name=_("ticket"))
+    state = models.CharField(_("state"), max_length=11, choices=State.choices, default=State.REQUESTED)
+    error = models.CharField(_("why not"), max_length=200, blank=True)
+    queue = models.CharField(_("queue"), max_length=200)
+    scheduled_at = models.DateTimeField(_("scheduled"), null=True)
+    requested_by = models.CharField(_("requested by"), max_length=200)
+    conversation = models.CharField(_("conversation"), max_length=100, blank=True)
+    created_at = models.DateTimeField(_("requested at"), default=clock.now)
+    settled_at = models.DateTimeField(_("settled"), null=True)
+
+    class Meta:
+        verbose_name = _("callback")
+        verbose_name_plural = _("callbacks")
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"]),
+            models.Index(fields=["created_at"]),
+            models.Index(fields=["created_at"], condition=models.Q(state="requested"), name="callback_is_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"callback {str(self.id)[:8]}"

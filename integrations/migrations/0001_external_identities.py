@@ -45,7 +45,6 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=identity.clock.now)),
                 ('expires_at', models.DateTimeField()),
                 ('answered_at', models.DateTimeField(null=True)),
-                ('passed_second_factor', models.BooleanField(default=False)),
                 ('application', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='identity.application')),
                 ('identity', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='sign_ins', to='integrations.externalidentity')),
                 ('session', models.OneToOneField(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='external_sign_in', to='identity.session')),
