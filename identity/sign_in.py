@@ -1,4 +1,4 @@
-"""The one way in for every password door: lockout, password, second factor, session, audit (house.md 2)."""
+"""The one way in for every door that people use: lockout, password or a provider's word, second factor, session, audit (house.md 2)."""
 
 from __future__ import annotations
 
@@ -81,13 +81,44 @@ def prove(
     return Proven(user, proven[0], proven[1], second_factor_at)
 
 
+def admit(
+    *, user: User, organization: Organization, passed_second_factor: bool, otp: str | None = None, via: Via
+) -> Proven:
+    """Let in somebody whom a provider of this organisation has proven, under the rules of every door but the password's.
+
+    `passed_second_factor` says that the organisation takes the provider's word for it; without it, whoever has a factor
+    shows a code (`otp`), counted like a sign-in. Raises WrongCredentials (shut, foreign address, no membership, a wrong
+    code), SecondFactorMissing, TooManyAttempts.
+    """
+    at = clock.now()
+    held = organizations.membership(user=user, organization_id=organization.pk)
+    is_open = user.may_sign_in(at=at) and not (user.is_superuser or user.is_service or organization.is_suspended)
+    if held is None or not is_open or not _is_from_allowed_address(user, via.address):
+        raise WrongCredentials("shut")
+    if passed_second_factor or not user.has_second_factor:
+        return Proven(user, organization, held, at if passed_second_factor else None)
+    if otp is None:
+        raise SecondFactorMissing()
+    try:
+        lockout.before(name=user.username, user=user, address=via.address, at=at)
+    except TooManyAttempts:
+        audit.refused("login.blocked", via=via, subject=user, organization=organization)
+        raise
+    if not second_factor.check(user=user, code=otp):
+        audit.refused("login.failed", via=via, subject=user, organization=organization, rule="second_factor")
+        raise WrongCredentials("wrong code")
+    lockout.success(name=user.username, user=user, address=via.address)
+    return Proven(user, organization, held, at)
+
+
 def open_session(
     proven: Proven, *, via: Via, lifetime: timedelta, idle: timedelta | None = None, details: dict[str, Any] | None = None,
-    secret_prefix: str = "",
+    secret_prefix: str = "", came_by: Via | None = None, **said: Any,
 ) -> Opened:  # fmt: skip
     """Open a session for somebody who was just proven, and remember the sign-in.
 
-    Raises WrongCredentials when the password was changed, or the account shut, since it was proven.
+    The session is of the door of `via`; where somebody came to it by another one, the record tells of that (`came_by`) and
+    of what else was `said`. Raises WrongCredentials when the password was changed, or the account shut, since it was proven.
     """
     at = clock.now()
     with transaction.atomic():
@@ -103,8 +134,8 @@ def open_session(
             raise WrongCredentials("the account changed meanwhile")
         proven.user.last_login_at, proven.user.last_seen_at, proven.user.last_login_address = at, at, via.address
         audit.record(
-            "login.succeeded", via=via, actor_name=proven.user.username, subject=proven.user, organization=proven.organization,
-            session=str(opened.session.pk),
+            "login.succeeded", via=came_by or via, actor_name=proven.user.username, subject=proven.user,
+            organization=proven.organization, session=str(opened.session.pk), **said,
         )  # fmt: skip
     return opened
 

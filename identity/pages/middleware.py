@@ -179,7 +179,12 @@ def _must_enrol(request: PortalRequest) -> bool:
     if cookies.PORTAL not in request.COOKIES or not request.path.startswith(BEHIND_ENROLMENT):
         return False
     principal = request.principal
-    if request.path in (ENROLMENT, "/login-as/stop/") or not principal or principal.has_second_factor:
+    if request.path in (ENROLMENT, "/login-as/stop/") or not principal or _has_second_factor(principal):
         return False
     organization = principal.session.organization
     return bool(organization and organization.requires_second_factor)
+
+
+def _has_second_factor(principal: Principal) -> bool:
+    """One of ours, or one of the provider's that an administrator takes its word for."""
+    return principal.has_second_factor or principal.passed_second_factor
