@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.page),
     path("admin/", admin.site.urls),
     path("", include("identity.pages.urls")),
+    path("", include("integrations.pages.urls")),
     path("", include("agents.desk.urls")),
     path("", include("tickets.urls")),
     path("", include("config.schema")),

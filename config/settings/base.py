@@ -120,6 +120,9 @@ AUTH_PASSWORD_VALIDATORS = [
     },
 ]
 
+# Ways in beside the password; identity finds them by name, for they live further up.
+OTHER_WAYS_IN = "integrations.stories.sign_in_with.Ways"
+
 # --- what a browser is told ------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = ALLOWED_HOSTS or sorted({"127.0.0.1", "localhost", "[::1]", PUBLIC_HOST})
 PORTAL_COOKIE = "switchboard"

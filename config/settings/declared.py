@@ -109,6 +109,9 @@ TWILIO_BASE_URL = environment.url("TWILIO_BASE_URL", "", "Where Twilio is; empty
 GENESYS_BASE_URL = environment.url("GENESYS_BASE_URL", "", "Where Genesys is; empty: its own address.", schemes=WEB)
 TALKDESK_BASE_URL = environment.url("TALKDESK_BASE_URL", "", "Where Talkdesk is; empty: its own address.", schemes=WEB)
 NICE_BASE_URL = environment.url("NICE_BASE_URL", "", "Where NICE is; empty: its own address.", schemes=WEB)
+OPENID_BASE_URL = environment.url(
+    "OPENID_BASE_URL", "", "Where the OpenID provider is; empty: at the issuer of each application.", schemes=WEB
+)
 UPSTREAM_TIMEOUT_SECONDS = environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, "Bounds every call to a vendor.", most=60)
 
 LSID_IDLE_SECONDS = environment.integer("LSID_IDLE_SECONDS", 1800, "Idle life of a Platform28 session.")

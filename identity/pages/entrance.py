@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from ipaddress import ip_address
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect
@@ -17,10 +18,12 @@ from django.utils.translation import gettext as _
 from identity import clients, sessions, sign_in, users
 from identity.errors import NotFound, WrongCredentials
 from identity.pages import cookies
-from identity.pages.forms import Language, SignIn
+from identity.pages.forms import Company, Language, SignIn
 from identity.pages.guards import methods, own_path
 from identity.pages.middleware import PortalRequest, via_of
-from identity.principal import Principal, Role
+from identity.pages.ways import Way, ways
+from identity.principal import Principal, Role, Via
+from identity.sessions import Opened
 from identity.sign_in import Proven, SecondFactorMissing
 
 LIFETIME = timedelta(hours=12)
@@ -55,11 +58,21 @@ def login(request: PortalRequest) -> HttpResponse:
 
 
 @methods("POST")
+def company(request: PortalRequest) -> HttpResponse:
+    """Show the ways in that the company of an e-mail address has; whether the address is anybody's is not looked at."""
+    form = Company(request.POST)
+    page = SignIn(initial={"next": request.POST.get("next", "")})
+    return _login_page(request, page, company=form, status=200 if form.is_valid() else 400)
+
+
+@methods("POST")
 def logout(request: PortalRequest) -> HttpResponse:
     """End the own session, and with it whatever works as others out of it; both cookies go (clarifications 46)."""
+    goes_on = ""
     if request.own and request.own.session_id:
+        goes_on = ways().way_out(session_id=request.own.session_id)
         sessions.close(request.own.session_id, reason="logout", by=request.own)
-    response = HttpResponseRedirect(settings.LOGIN_URL)
+    response = HttpResponseRedirect(goes_on or settings.LOGIN_URL)
     cookies.forget(response, cookies.PORTAL)
     cookies.forget(response, cookies.ACTING)
     rotate_token(request)
@@ -97,12 +110,23 @@ def _signed_in(request: PortalRequest) -> HttpResponse:
     except WrongCredentials:
         form.add_error(None, _("Name, password or code do not fit. Check them and try again."))
         return _login_page(request, form, status=401)
-    opened = sign_in.open_session(proven, via=via, lifetime=LIFETIME, idle=_idle_of(proven))
+    return lead_on(request, proven, open_session(request, proven), target=said["next"])
+
+
+def open_session(request: PortalRequest, proven: Proven, *, came_by: Via | None = None, **said: Any) -> Opened:
+    """Open the browser's session of somebody who was just proven. Raises WrongCredentials as sign_in.open_session."""
+    return sign_in.open_session(
+        proven, via=via_of(request), lifetime=LIFETIME, idle=_idle_of(proven), came_by=came_by, **said
+    )
+
+
+def lead_on(request: PortalRequest, proven: Proven, opened: Opened, *, target: str) -> HttpResponse:
+    """Give the browser its new session in place of the one before, and lead it to where it wanted to go."""
     if request.own and request.own.session_id:
         sessions.close(request.own.session_id, reason="signed_in_again", by=request.own)
     rotate_token(request)
     otherwise = "/admin/" if proven.organization is None else settings.LOGIN_REDIRECT_URL
-    response = HttpResponseRedirect(own_path(said["next"], otherwise=otherwise))
+    response = HttpResponseRedirect(own_path(target, otherwise=otherwise))
     cookies.keep(response, cookies.PORTAL, opened.secret)
     cookies.forget(response, cookies.ACTING)
     if proven.user.language:
@@ -110,13 +134,27 @@ def _signed_in(request: PortalRequest) -> HttpResponse:
     return response
 
 
-def _login_page(request: PortalRequest, form: SignIn, *, status: int = 200) -> HttpResponse:
-    context = {"form": form, "cookies_need_https": not request.is_secure() and not _is_loopback(request)}
+def _login_page(
+    request: PortalRequest, form: SignIn, *, status: int = 200, company: Company | None = None
+) -> HttpResponse:
     target = request.POST.get("next", "") or request.GET.get("next", "")
+    others = ways()
+    context = {
+        "form": form, "cookies_need_https": not request.is_secure() and not _is_loopback(request),
+        "ways": _with_next(others.offered(host=request.get_host()), target),
+        "company": company or (Company(initial={"next": target}) if others.are_there() else None),
+    }  # fmt: skip
+    if company is not None and company.is_valid():
+        context["company_ways"] = _with_next(others.offered(email=company.cleaned_data["email"]), target)
     response = render(request, "pages/login.html", context, status=status)
     # Where csp.decorators.csp_update puts it.
     response._csp_update = {"form-action": _leads_to(target)}  # type: ignore[attr-defined]
     return response
+
+
+def _with_next(offered: list[Way], target: str) -> list[Way]:
+    said = f"?{urlencode({'next': own_path(target, otherwise='/')})}" if target else ""
+    return [Way(way.address + said, way.label) for way in offered]
 
 
 def _leads_to(target: str) -> list[str]:

@@ -57,6 +57,19 @@ class SignIn(Form):
         )
 
 
+class Company(Form):
+    """An e-mail address, of which only the company counts; `next` travels along."""
+
+    email = forms.EmailField(
+        label=_("E-mail address at work"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+    next = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        # Beside another form on the same page: their fields must not share an id.
+        super().__init__(*args, **{"auto_id": "company_%s", **more})
+
+
 class ResetRequest(Form):
     """Where the link shall go."""
 
@@ -90,6 +103,12 @@ class Enrolment(Form):
     """The first code of an authenticator app."""
 
     otp = code_field(help_text=_("Six digits."))
+
+
+class SecondFactor(Form):
+    """A code, where everything else is proven."""
+
+    otp = code_field(help_text=_("From your authenticator app, or one of your backup codes."))
 
 
 class FactorRemoval(Form):

@@ -9,6 +9,7 @@ from identity.pages import account, entrance, factors, login_as, reset
 urlpatterns = [
     path("", entrance.home),
     path("login/", entrance.login),
+    path("login/company/", entrance.company),
     path("logout/", entrance.logout),
     path("language/", entrance.language, name="set_language"),
     path("login-as/", login_as.start),

@@ -64,7 +64,7 @@ class Policy:
             links_by_email=entries.get("linkBy") == BY_EMAIL,
             keeps_roles=entries.get("keepsRoles") is True,
             role_claim=str(entries.get("roleClaim", "")),
-            roles={value: Role(role) for value, role in dict(entries.get("roles", {})).items()},
+            roles={value: Role(role) for value, role in dict(entries.get("roles", {})).items() if role in ROLES},
             accepts_second_factor=entries.get("acceptsSecondFactor") is True,
             second_factor_acr=str(entries.get("secondFactorAcr", "")),
             logs_out=entries.get("logsOut") is True,

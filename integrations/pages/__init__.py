@@ -1,0 +1,1 @@
+"""Pages for people that a system outside has a part in."""
