@@ -44,9 +44,9 @@ def secure_stand_in(certificate: Certificate) -> Iterator[StandIn]:
 def trusted(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """That certificate is one of the authorities that this machine trusts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.certificate))
-    transport._trust.cache_clear()
+    transport.trust.cache_clear()
     yield
-    transport._trust.cache_clear()
+    transport.trust.cache_clear()
 
 
 @pytest.fixture
