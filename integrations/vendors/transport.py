@@ -74,9 +74,9 @@ def exchange(
     is_begun = False
     try:
         where = addresses.resolve(origin.host, origin.port, deadline=deadline, must_be_public=not origin.is_operators)
-        with _connected(origin, where, deadline) as connected:
+        with connected(origin, where, deadline) as line:
             connection = http.client.HTTPConnection(origin.host, origin.port)
-            connection.sock, connection.auto_open = connected, 0  # it connects nowhere by itself
+            connection.sock, connection.auto_open = line, 0  # it connects nowhere by itself
             is_begun = True
             connection.request(method, target, body=body or None, headers={**USUAL, "Host": origin.name, **headers})
             with connection.getresponse() as response:
@@ -105,8 +105,11 @@ def _read(response: http.client.HTTPResponse, largest: int) -> Response:
     return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
-def _connected(origin: Origin, where: list[str], deadline: float) -> socket.socket:
-    """Connect to the first of the checked addresses that takes us, each with its share of what is left of the time."""
+def connected(origin: Origin, where: list[str], deadline: float) -> socket.socket:
+    """Connect to the first of the checked addresses that takes us, each with its share of what is left of the time.
+
+    Every read and write of what is answered ends at its `deadline`, which may be moved. Raises OSError.
+    """
     for left in range(len(where), 0, -1):
         address = where[-left]
         plain = _Bounded(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
@@ -129,13 +132,13 @@ def _connected(origin: Origin, where: list[str], deadline: float) -> socket.sock
 def _secured(plain: _Bounded, host: str) -> socket.socket:
     """Shake hands under the name that was asked for, not the address that is spoken to."""
     plain.tighten()
-    secured = _trust().wrap_socket(plain, server_hostname=host)
-    secured.deadline = plain.deadline  # type: ignore[attr-defined]  # it is a _BoundedTls: `_trust` says so
+    secured = trust().wrap_socket(plain, server_hostname=host)
+    secured.deadline = plain.deadline  # type: ignore[attr-defined]  # it is a _BoundedTls: `trust` says so
     return secured
 
 
 @functools.cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """Answer what TLS has to prove: the system's authorities, the host's own name."""
     context = ssl.create_default_context()
     context.sslsocket_class = _BoundedTls

@@ -10,6 +10,7 @@ import pytest
 
 from identity.outbox import DeliveryFailed, DeliveryUnknown, Receipt
 from integrations.gateways.email import SmtpGateway
+from integrations.vendors import transport
 from tests.integrations.gateways.letters import letter
 from tests.integrations.gateways.mail_server import MailServer
 
@@ -144,6 +145,7 @@ def test_a_certificate_of_nobody_known_gets_no_message(
     server: MailServer, settings: Any, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
+    transport.trust.cache_clear()
     server.behaviour.tls = tls
     settings.EMAIL_URL = server.url(query="?tls=1")
 

@@ -256,6 +256,7 @@ def test_a_certificate_of_nobody_known_gets_no_message(
     server: TwilioServer, settings: Any, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
+    transport.trust.cache_clear()
     secured = TwilioServer(tls)
     settings.TWILIO_BASE_URL = secured.url
 
