@@ -40,6 +40,9 @@ TONE_OF_STEP = {
     "otp.exhausted": "bad", "message.failed": "bad", "message.given_up": "bad", "otp.fallback_refused": "warn",
 }  # fmt: skip
 
+ENDS = ("message.failed", "message.given_up")
+REPORTS = ("message.sent", "message.delivered", "message.failed")
+
 
 class StateFilter(admin.SimpleListFilter):
     """Verifications by what became of them."""
@@ -115,7 +118,7 @@ class OtpVerificationAdmin(OfOneOrganization[OtpVerification]):
         of_recipient = urlencode({"recipient": row.recipient_key})
         of_code = urlencode({"about": str(row.pk)})
         return {
-            "steps": [_shown(step) for step in otp_history.timeline(row, at=at)],
+            "steps": _shown(otp_history.timeline(row, at=at)),
             "recipient_url": f"{reverse('admin:identity_otpverification_changelist')}?{of_recipient}",
             "messages_url": f"{reverse('admin:identity_outboxmessage_changelist')}?{of_code}",
         }
@@ -190,18 +193,21 @@ class PrefixPauseAdmin(OfOneOrganization[PrefixPause]):
         return self.button(pause, "resume") if _can_resume(pause) else ""
 
 
-def _shown(step: Step) -> dict[str, Any]:
-    """Answer a step in words: what happened, by whom, and what the gateway said."""
-    message = step.message
-    return {
-        "at": step.at, "words": WORDS.get(step.event, step.event), "tone": TONE_OF_STEP.get(step.event, "plain"), "who": step.actor,
-        "address": step.address, "count": step.count if step.count > 1 else 0, "message": message,
-        "channel": _channel_words(message.channel if message else step.details.get("channel", "")),
-        "standing": standing_of(message) if message and step.event == "message.accepted" else "",
-        "message_url": reverse("admin:identity_outboxmessage_change", args=[message.pk]) if message else "",
-        "says_gateway": step.event in ("message.sent", "message.delivered", "message.failed"),
-        "says_error": step.event in ("message.accepted", "message.given_up"),
-    }  # fmt: skip
+def _shown(steps: list[Step]) -> list[dict[str, Any]]:
+    """Answer steps in words: what happened, by whom, and what the gateway said; an error stands once, where it ended a message."""
+    ended = {step.message.pk for step in steps if step.message and step.event in ENDS}
+    return [
+        {
+            "at": step.at, "words": WORDS.get(step.event, step.event), "tone": TONE_OF_STEP.get(step.event, "plain"), "who": step.actor,
+            "address": step.address, "count": step.count if step.count > 1 else 0, "message": step.message,
+            "channel": _channel_words(step.message.channel if step.message else step.details.get("channel", "")),
+            "standing": standing_of(step.message) if step.message and step.event == "message.accepted" else "",
+            "message_url": reverse("admin:identity_outboxmessage_change", args=[step.message.pk]) if step.message else "",
+            "says_attempts": step.event == "message.accepted", "says_gateway": step.event in REPORTS,
+            "says_error": step.message and (step.event in ENDS or (step.event == "message.accepted" and step.message.pk not in ended)),
+        }
+        for step in steps
+    ]  # fmt: skip
 
 
 def _channel_words(channel: str) -> str:
