@@ -202,14 +202,14 @@ def drain(*, limit: int = 200) -> int:
 
 
 def purge(*, batch: int = 500) -> int:
-    """Wipe what given-up messages say after a week, and forget old messages, a batch at a time; answers how many were touched."""
+    """Forget old messages and wipe what given-up ones say after a week, a batch at a time; answers how many were touched."""
     at = clock.now()
-    dead = OutboxMessage.objects.filter(state=State.DEAD, created_at__lt=at - WIPED).exclude(context_sealed="")
-    worn = list(dead.values_list("pk", flat=True)[:batch])
-    wiped = dead.filter(pk__in=worn).update(context_sealed="")
     over = OutboxMessage.objects.filter(state__in=(*OVER, State.DEAD), created_at__lt=at - FORGOTTEN)
     old = list(over.values_list("pk", flat=True)[:batch])
-    return wiped + int(over.filter(pk__in=old).delete()[0])
+    forgotten = int(over.filter(pk__in=old).delete()[0])
+    dead = OutboxMessage.objects.filter(state=State.DEAD, created_at__lt=at - WIPED).exclude(context_sealed="")
+    worn = list(dead.values_list("pk", flat=True)[:batch])
+    return forgotten + dead.filter(pk__in=worn).update(context_sealed="")
 
 
 def settle(message: OutboxMessage) -> str:
