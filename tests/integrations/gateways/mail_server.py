@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import base64
+import socket
 import socketserver
 import ssl
+import struct
 import threading
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+# What makes closing a connection a reset.
+LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
 
 @dataclass
 class Behaviour:
-    """What the server does out of line: a reply to a command instead of the usual one, a hang-up, a long silence."""
+    """What the server does out of line: a reply to a command instead of the usual one, a hang-up, a long silence, a drip.
+
+    A place is a command, "greeting", "354" (the content is to come) or "." (it has come).
+    """
 
     replies: dict[str, str] = field(default_factory=dict)
     hangs_up_at: str = ""
     is_silent_at: str = ""
+    drips_at: str = ""
     wants_login: tuple[str, str] | None = None
     tls: ssl.SSLContext | None = None
     is_tls_at_once: bool = False
@@ -62,7 +71,10 @@ class _Talk(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         if self.server.behaviour.is_tls_at_once:
             self.start_tls()
-        self.say("220 mail.test ESMTP")
+        does = self.server.behaviour
+        if does.is_silent_at == "greeting":
+            self.server.may_go_on.wait(30)
+        self.say(does.replies.get("greeting", "220 mail.test ESMTP"), drips=does.drips_at == "greeting")
         while line := self.rfile.readline():
             verb = line.split()[0].decode().upper() if line.split() else ""
             self.server.seen.append(verb)
@@ -80,7 +92,9 @@ class _Talk(socketserver.StreamRequestHandler):
         if does.is_silent_at == verb:
             self.server.began_to_send.set()
             self.server.may_go_on.wait(30)
-        if verb in does.replies:
+        if does.drips_at == verb:
+            self.say("250 ok", drips=True)
+        elif verb in does.replies:
             self.say(does.replies[verb])
         elif verb == "EHLO":
             offers = [
@@ -107,6 +121,10 @@ class _Talk(socketserver.StreamRequestHandler):
 
     def take_message(self) -> bool:
         self.say("354 go ahead")
+        if self.server.behaviour.hangs_up_at == "354":
+            self.rfile.readline()
+            self.request.setsockopt(*LINGER)
+            return False
         lines = []
         while (line := self.rfile.readline()) not in (b".\r\n", b""):
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
@@ -119,7 +137,7 @@ class _Talk(socketserver.StreamRequestHandler):
         reply = does.replies.get(".", "250 taken")
         if reply.startswith("250"):
             self.server.messages.append(message_from_bytes(b"".join(lines), policy=policy.default))
-        self.say(reply)
+        self.say(reply, drips=does.drips_at == ".")
         return True
 
     def start_tls(self) -> None:
@@ -128,6 +146,10 @@ class _Talk(socketserver.StreamRequestHandler):
         self.request = context.wrap_socket(self.request, server_side=True)
         self.setup()
 
-    def say(self, *lines: str) -> None:
-        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
-        self.wfile.flush()
+    def say(self, *lines: str, drips: bool = False) -> None:
+        said = "".join(f"{line}\r\n" for line in lines).encode()
+        for piece in (said[n : n + 1] for n in range(len(said))) if drips else (said,):
+            self.wfile.write(piece)
+            self.wfile.flush()
+            if drips and self.server.may_go_on.wait(0.2):
+                return

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
+from identity import outbox
 from identity.outbox import DeliveryFailed, DeliveryUnknown, Receipt
 from integrations.gateways.email import SmtpGateway
 from integrations.vendors import transport
+from tests.cast import Cast
 from tests.integrations.gateways.letters import letter
-from tests.integrations.gateways.mail_server import MailServer
+from tests.integrations.gateways.mail_server import Behaviour, MailServer
 
 
 @pytest.fixture
@@ -87,6 +92,73 @@ def test_a_connection_lost_before_the_message_is_a_failure(server: MailServer, s
         SmtpGateway().send(letter())
 
     assert refusal.value.permanent is False
+
+
+def test_a_connection_lost_in_the_middle_of_the_message_leaves_it_in_doubt(server: MailServer) -> None:
+    server.behaviour.hangs_up_at = "354"
+
+    with pytest.raises(DeliveryUnknown):
+        SmtpGateway().send(letter(body="x" * 5_000_000))
+
+    assert server.messages == []
+
+
+@pytest.mark.parametrize("fault", ["drips_at", "is_silent_at"])
+@pytest.mark.parametrize("place", ["greeting", "EHLO", "MAIL", "RCPT", "."])
+def test_a_server_that_drips_or_says_nothing_holds_nobody_up(
+    server: MailServer, settings: Any, fault: str, place: str
+) -> None:
+    settings.UPSTREAM_TIMEOUT_SECONDS = 1
+    setattr(server.behaviour, fault, place)
+    began = time.monotonic()
+
+    with pytest.raises(DeliveryUnknown if place == "." else DeliveryFailed):
+        SmtpGateway().send(letter())
+
+    assert time.monotonic() - began < 2
+
+
+def test_a_goodbye_that_drips_holds_nobody_up(server: MailServer, settings: Any) -> None:
+    settings.UPSTREAM_TIMEOUT_SECONDS = 1
+    server.behaviour.drips_at = "QUIT"
+    began = time.monotonic()
+
+    SmtpGateway().send(letter())
+
+    assert time.monotonic() - began < 2
+    assert len(server.messages) == 1
+
+
+def test_an_address_that_smtp_cannot_spell_is_final(server: MailServer) -> None:
+    with pytest.raises(DeliveryFailed) as refusal:
+        SmtpGateway().send(letter(to="åsa@acme.example"))
+
+    assert (refusal.value.reason, refusal.value.permanent) == ("the address cannot be said to a mail server", True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "place", "reply"),
+    [("replies", "RCPT", "450 greylisted, come back"), ("replies", "greeting", "421 too busy"), ("hangs_up_at", "354", ""), ("hangs_up_at", ".", "")],
+)  # fmt: skip
+def test_what_a_mail_server_did_not_take_goes_out_again_under_the_same_message_id(
+    server: MailServer, settings: Any, cast: Cast, fault: str, place: str, reply: str
+) -> None:
+    settings.GATEWAYS = {"EMAIL": "integrations.gateways.email.SmtpGateway"}
+    message = outbox.put(
+        channel="EMAIL", to="bob@acme.example", template="password_reset", locale="en", organization=cast.organization("acme"),
+        context={"link": "https://id.example/reset/?token=a", "name": "Bob", "username": "bob", "minutes": 30},
+    )  # fmt: skip
+    if fault == "replies":
+        server.behaviour.replies[place] = reply
+    else:
+        server.behaviour.hangs_up_at = place
+    assert outbox.drain() == 0
+
+    server.behaviour = Behaviour()
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=5)):
+        assert outbox.drain() == 1
+
+    assert [str(mail["Message-ID"]) for mail in server.messages] == [f"<{message.pk}@id.example>"]
 
 
 @pytest.mark.parametrize("fault", ["hangs_up_at", "is_silent_at"])
