@@ -80,12 +80,12 @@ def test_a_request_is_counted_under_its_route(client: Client, db: None) -> None:
 
 
 def test_what_matches_nothing_is_one_route(client: Client, db: None) -> None:
-    before = figure(client, "http_requests_total", route="unmatched", status="404")
+    before = figure(client, "http_requests_total", method="GET", route="unmatched", status="404")
 
     client.get("/nowhere/1")
     client.get("/nowhere/2")
 
-    assert figure(client, "http_requests_total", route="unmatched", status="404") == before + 2
+    assert figure(client, "http_requests_total", method="GET", route="unmatched", status="404") == before + 2
     assert "/nowhere" not in client.get("/metrics").content.decode()
 
 
