@@ -10,7 +10,7 @@ import time
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 # Look-ups that hang are left behind, for the resolver cannot be called off; this many may hang at once.
-MOST_LOOK_UPS = 64
+MOST_LOOK_UPS = 256
 # Of IPv6 only what is given out to the public, so that every form of an IPv4 address within one (mapped, compatible,
 # NAT64) is out without being named; and of that not the transitions, the documentation and the protocols' own.
 PUBLIC_V6 = IPv6Network("2000::/3")

@@ -105,6 +105,9 @@ def ask(
     """
     until = deadline() if until is None else until
     at, began = clock.now(), time.monotonic()
+    if began >= until:
+        # Calls before this one took all of the time; it was not asked, and nothing is counted against it.
+        raise UpstreamUnavailable(f"{place.vendor}: no time is left")
     health.admit(organization_id=organization_id, vendor=place.vendor, at=at)
     error, answer = "", None
     try:

@@ -14,6 +14,7 @@ import pytest
 
 from identity.errors import UpstreamUnavailable
 from identity.models import Organization
+from integrations.models import CircuitBreaker
 from integrations.vendors import client
 from tests.cast import Cast
 from tests.integrations.vendors.conftest import PUBLIC
@@ -185,6 +186,7 @@ def test_calls_that_belong_together_share_one_end(acme: Organization, there: Sta
 
     assert time.monotonic() - began < quick + 0.5
     assert len(there.asked) == 1
+    assert CircuitBreaker.objects.get().failures == 1
 
 
 def test_a_larger_document_can_be_asked_for(acme: Organization, there: StandIn) -> None:
