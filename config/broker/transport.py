@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from queue import Empty
@@ -15,6 +16,7 @@ from kombu.transport import virtual
 from config.broker import leases
 
 RENEW_EVERY = leases.LEASE.total_seconds() / 3
+POLL_SECONDS = 0.1
 
 Payload = dict[str, Any]
 
@@ -24,9 +26,23 @@ class Deliveries(virtual.QoS):
 
     renewed_at = 0.0
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.freed = threading.Event()
+
     def ack(self, delivery_tag: str) -> None:
         leases.end(tag=delivery_tag)
         super().ack(delivery_tag)
+        self.freed.set()
+
+    def wait_for_room(self, *, seconds: float) -> None:
+        """Waits until a thread of the pool is free, at most so long.
+
+        Polling in the dark instead would let every thread of a busy worker rest between two messages.
+        """
+        self.freed.clear()
+        if not self.can_consume():
+            self.freed.wait(seconds)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         if requeue:
@@ -34,6 +50,7 @@ class Deliveries(virtual.QoS):
         else:
             leases.bury(tag=delivery_tag)
         super().ack(delivery_tag)
+        self.freed.set()
 
     def renew(self) -> None:
         """Tells the table that this worker is alive, so that only a dead worker's messages become free."""
@@ -75,7 +92,9 @@ class Channel(virtual.Channel):
         return row.queue, payload
 
     def drain_events(self, timeout: float | None = None, callback: Callable[..., None] | None = None) -> Any:
-        cast(Deliveries, self.qos).renew()
+        held = cast(Deliveries, self.qos)
+        held.renew()
+        held.wait_for_room(seconds=POLL_SECONDS)
         return super().drain_events(timeout=timeout, callback=callback)
 
     def _restore(self, message: virtual.Message) -> None:
@@ -92,7 +111,7 @@ class Transport(virtual.Transport):
     """`embedded://`"""
 
     Channel = Channel
-    polling_interval = 0.1
+    polling_interval = POLL_SECONDS
     driver_type = "embedded"
     driver_name = "embedded"
     connection_errors = (*virtual.Transport.connection_errors, OperationalError, InterfaceError)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from queue import Empty
 from typing import Any
@@ -254,6 +256,28 @@ def test_leases_are_renewed_now_and_then_and_not_at_every_look(
         for _ in range(10):
             with pytest.raises(Empty):
                 channel.drain_events()
+
+
+def test_a_worker_whose_threads_are_all_busy_goes_on_as_soon_as_one_is_done(
+    publish: Callable[..., None], channel: Any
+) -> None:
+    waits = threading.Event()
+
+    class Freed(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.set()
+            return super().wait(timeout)
+
+    publish(7)
+    message = channel.basic_get("default")
+    channel.qos.prefetch_count, channel.qos.freed = 1, Freed()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(channel.qos.wait_for_room, seconds=60)
+        assert waits.wait(10)
+        message.ack()
+
+        assert waiting.result(10) is None
 
 
 def test_consumers_are_served_urgent_first(publish: Callable[..., None], channel: Any) -> None:
