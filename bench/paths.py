@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
@@ -160,9 +161,24 @@ def oauth_jwks(portal: Portal) -> Request:
 
 def auvious_bearer(portal: Portal) -> Request:
     """A bearer read of one object: what proving the caller costs, with little besides."""
-    token = call(portal, oauth_client_credentials(portal))["access_token"]
     application = portal.cast["applications"]["openid"]
-    return Request("GET", f"/security/applications/{application}", headers={"Authorization": f"Bearer {token}"})
+    return Request("GET", f"/security/applications/{application}", headers=service_bearer(portal))
+
+
+def auvious_code(portal: Portal) -> Callable[[int], Request]:
+    """A code for somebody new, whose message a worker sends: its share of the CPU is counted, too."""
+    headers, turn = service_bearer(portal), count()
+    return lambda _n: code_for(portal, headers, next(turn))
+
+
+def code_for(portal: Portal, headers: dict[str, str], number: int) -> Request:
+    """The request for a code of the n-th mobile number."""
+    body = json.dumps({"to": f"+4670{1740000 + number:07}", "channel": "SMS"}).encode()
+    return Request("POST", "/security/otp", body, JSON | headers)
+
+
+def service_bearer(portal: Portal) -> dict[str, str]:
+    return {"Authorization": f"Bearer {call(portal, oauth_client_credentials(portal))['access_token']}"}
 
 
 def oauth_form(portal: Portal, client: str, path: str, **form: str) -> Request:
@@ -204,4 +220,5 @@ PATHS: dict[str, Callable[[Portal], Request | Callable[[int], Request]]] = {
     "oauth introspect": oauth_introspect,
     "oauth jwks": oauth_jwks,
     "auvious bearer": auvious_bearer,
+    "auvious /security/otp": auvious_code,
 }
