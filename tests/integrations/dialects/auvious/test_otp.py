@@ -511,7 +511,7 @@ def test_of_many_wrong_codes_at_once_five_are_looked_at(service: Caller, spool: 
 def test_many_right_codes_at_once_approve_once(service: Caller, spool: Spool, at_once: AtOnce) -> None:
     id_, code = start(service), spool.code()
     said = Counter(answer.status_code for answer in at_once(64, lambda _: check(service, id_, code)))
-    # No more than five are looked at together; whoever waits for too long behind them is told what is no secret to a guesser.
+    # No more than five are looked at together; whoever waits behind them for too long gets the 404 of an exhausted id.
     assert said[204] >= 5
     assert set(said) <= {204, 404}
     assert AuditEvent.objects.filter(subject=id_, event="otp.approved").count() == 1
