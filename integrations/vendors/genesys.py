@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -49,17 +49,19 @@ def ask(
     query: Mapping[str, str] | None = None,
     body: Any = None,
     until: float | None = None,
+    fits: Callable[[Any], bool] = client.is_object,
 ) -> client.Answer:
     """Ask the API of an application's region and answer its success, or its refusal of what was asked (4xx).
 
-    `config` is the application's, checked (`configs.checked`). Our own credentials being refused is a failure; a token that
-    is not taken is forgotten, so that the next call brings a new one. Raises UpstreamUnavailable, Invalid (no credentials).
+    `config` is the application's, checked (`configs.checked`); `fits` says whether the JSON of a success is what was asked for.
+    Our own credentials being refused is a failure; a token that is not taken is forgotten, so that the next call brings a new
+    one. Raises UpstreamUnavailable, Invalid (no credentials).
     """
     until = client.deadline() if until is None else until
     held = token(application=application, config=config, until=until)
     answer = client.ask(
         place=client.place(VENDOR, f"https://api.{config['pcEnvironment']}"), organization_id=application.organization_id,
-        method=method, path=path, query=query, body=body, authorization=f"Bearer {held.token}", until=until,
+        method=method, path=path, query=query, body=body, authorization=f"Bearer {held.token}", until=until, fits=fits,
     )  # fmt: skip
     if answer.status == 401:
         client_tokens.drop(held)

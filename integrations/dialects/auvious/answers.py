@@ -12,7 +12,9 @@ from integrations.dialects.auvious.shapes import (
     CHANNELS,
     TICKET_TYPES,
     CreateApplication,
+    CreateCallback,
     CreateKey,
+    CreateRoom,
     CreateTicket,
     TypeOfApplication,
     UpdateTicket,
@@ -137,6 +139,44 @@ class PartnerTokens(serializers.Serializer[Any]):
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField(required=False)
     refresh_token = serializers.CharField(required=False)
+
+
+class CreateRoomWebCommand(CreateRoom):
+    """What is sent to open a room."""
+
+
+class CreateRoomResult(serializers.Serializer[Any]):
+    agentUrl = serializers.CharField()
+    ticketUrl = serializers.CharField(help_text="The customer's; whoever holds it is let in.")
+    recordingUrl = serializers.CharField()
+
+
+class CreateGenesysCallbackCommand(CreateCallback):
+    """What is sent to have somebody called back: Genesys' own command, in which a queue may stand by its name."""
+
+
+class GenesysConversation(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField(allow_null=True)
+    selfUri = serializers.CharField(allow_null=True)
+
+
+class GenesysCallbackIdentifier(serializers.Serializer[Any]):
+    type = serializers.CharField(allow_null=True, help_text="ACD or EXTERNAL.")
+    id = serializers.CharField(allow_null=True)
+
+
+class GenesysCallback(serializers.Serializer[Any]):
+    conversation = GenesysConversation()
+    callbackIdentifiers = GenesysCallbackIdentifier(many=True)
+
+
+class CallbackResult(serializers.Serializer[Any]):
+    conferenceId = serializers.CharField()
+    ticketId = serializers.CharField()
+    agentUrl = serializers.CharField()
+    ticketUrl = serializers.CharField()
+    genesys = GenesysCallback()
 
 
 class Authority(serializers.Serializer[Any]):

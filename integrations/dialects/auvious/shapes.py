@@ -44,6 +44,12 @@ TICKET_TYPES = (
     "SINGLE_USE_APPOINTMENTS_SCHEDULE_TICKET",
 )
 CHANNELS = ("SMS", "VOICE", "EMAIL")
+DESTINATIONS = ("mobile-office", "interaction-widget", "standalone", "embedded", "premise", "callback")
+URL_BASE, EXPIRATION = "X-UrlBase", "X-Ticket-Expiration-Seconds"
+SHORTEST_LIFE, LONGEST_LIFE = 60, 31_536_000
+MOST_IN_A_LIST = 100
+# yyyy-MM-ddTHH:mm:ss.SSSZ, and no other way to write it.
+SCHEDULED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 IDEMPOTENCY_KEY = "Idempotency-Key"
 KEY_OF_A_REQUEST = re.compile(r"[ -~]{1,255}")
 # Which calendars may ask for an event is public nowhere; these are.
@@ -201,9 +207,92 @@ def key_of(said: str | None) -> str:
     return said
 
 
+class ScheduledTime(Text):
+    """A time as Genesys writes it; answered as it was sent, which is how it goes on."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            if not SCHEDULED.fullmatch(text):
+                raise ValueError(text)
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise serializers.ValidationError("A time such as 2026-05-06T07:08:09.000Z.") from None
+        return text
+
+
+class CreateRoom(Reader):
+    applicationId = Text(source="application_id")
+    urlBase = Text(source="base")
+    organizationId = Optional(source="organization_id")
+    customerId = Optional(source="customer", max_length=LONGEST_NAME)
+    interactionId = Optional(source="interaction", max_length=LONGEST_NAME)
+    cdestination = serializers.ChoiceField(list(DESTINATIONS), required=False, allow_null=True, source="destination")
+    ticketExpirationSeconds = Integer(
+        required=False, allow_null=True, min_value=SHORTEST_LIFE, max_value=LONGEST_LIFE, source="ttl"
+    )
+    ticketLength = Integer(required=False, allow_null=True, min_value=6, max_value=32, source="length")
+
+
+class Strings(serializers.ListField):
+    """An array of strings."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=Text(max_length=100), max_length=MOST_IN_A_LIST, **kwargs)
+
+
+class RoutingData(Reader):
+    queueId = Optional(max_length=LONGEST_NAME)
+    queueName = Optional(max_length=LONGEST_NAME)
+    languageId = Optional()
+    priority = Integer(required=False, allow_null=True, min_value=-(2**31), max_value=2**31 - 1)
+    skillIds = Strings(required=False, allow_null=True)
+    preferredAgentIds = Strings(required=False, allow_null=True)
+
+
+class CreateCallback(Reader):
+    """A CreateGenesysCallbackCommand: checked, and kept in its own words, for it goes on to Genesys."""
+
+    callbackUserName = Text(max_length=500)
+    callbackNumbers = Strings(allow_empty=False)
+    queueId = Optional(max_length=LONGEST_NAME)
+    queueName = Optional(max_length=LONGEST_NAME)
+    routingData = RoutingData(required=False, allow_null=True)
+    callbackScheduledTime = ScheduledTime(required=False, allow_null=True)
+    scriptId = Optional()
+    countryCode = Optional()
+    validateCallbackNumbers = Boolean(required=False, allow_null=True)
+    data = serializers.DictField(  # type: ignore[assignment]  # theirs; the metaclass takes it off the class
+        child=Text(allow_blank=True), required=False, allow_null=True
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        said = super().validate(attrs)
+        places = (said, said.get("routingData", {}))
+        if not any(place.get(word) for place in places for word in ("queueId", "queueName")):
+            known = "queueId, queueName, routingData.queueId, routingData.queueName"
+            raise serializers.ValidationError({"queueId": f"One of {known} is needed."})
+        return said
+
+
 class RefreshToken(Reader):
     refresh_token = Text()
     organizationId = Optional(source="organization_id")
+
+
+def scheduled_at(command: dict[str, Any]) -> datetime | None:
+    """Answer the time for which a callback is asked, if it is for later."""
+    said = command.get("callbackScheduledTime")
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def seconds_of(said: str | None) -> int | None:
+    """Answer the seconds that a callback's ticket lives, None without a word of it. Raises Invalid naming the header."""
+    if not said:
+        return None
+    if not (said.isascii() and said.isdigit() and len(said) < 10 and SHORTEST_LIFE <= int(said) <= LONGEST_LIFE):
+        raise Invalid(EXPIRATION, fields={EXPIRATION: [f"An integer from {SHORTEST_LIFE} to {LONGEST_LIFE}."]})
+    return int(said)
 
 
 def serves_once(type_: str) -> bool:
@@ -224,6 +313,21 @@ def meaning(type_: str, properties: dict[str, Any]) -> Meaning:
         conference=_named(properties, "conference_id"), customer=_named(properties, "customer_id"),
         interaction=_named(properties, "interaction_id"), scheduled_at=scheduled_at,
     )  # fmt: skip
+
+
+def written(application: Any, meant: Meaning, serves_once: bool) -> tuple[str, dict[str, Any]]:
+    """Answer the type and the properties of a ticket of an application: what `meaning` reads again."""
+    family = "GENESYS_" if application.type == "GENESYS" else ""
+    if meant.scheduled_at is None:
+        type_ = f"{family}SINGLE_USE_TICKET" if serves_once else f"{family}MULTI_USE_TICKET"
+    else:
+        # There is no type of theirs that is Genesys', scheduled and serves once.
+        type_ = "SINGLE_USE_SCHEDULE_TICKET" if serves_once else f"{family}SCHEDULE_TICKET"
+    said = {
+        "conference_id": meant.conference, "customer_id": meant.customer, "interaction_id": meant.interaction,
+        "scheduled_date": moment(meant.scheduled_at),
+    }  # fmt: skip
+    return type_, {"applicationId": application.pk, **{name: value for name, value in said.items() if value}}
 
 
 def _named(properties: dict[str, Any], name: str) -> str:
@@ -316,6 +420,22 @@ def ticket(row: Any, *, ticket_id: str, at: datetime) -> dict[str, Any]:
         "expiresAt": moment(row.expires_at),
         "version": row.version,
         "expired": row.is_expired(at=at),
+    }
+
+
+def room(made: Any) -> dict[str, Any]:
+    """Answer a CreateRoomResult."""
+    return {"agentUrl": made.agent_link, "ticketUrl": made.ticket_link, "recordingUrl": made.recording_link}
+
+
+def callback(made: Any) -> dict[str, Any]:
+    """Answer a CallbackResult: the room, and what Genesys made of the callback."""
+    return {
+        "conferenceId": made.room.conference,
+        "ticketId": made.room.ticket_id,
+        "agentUrl": made.room.agent_link,
+        "ticketUrl": made.room.ticket_link,
+        "genesys": {"conversation": made.accepted.conversation, "callbackIdentifiers": made.accepted.identifiers},
     }
 
 

@@ -9,6 +9,7 @@ from integrations.dialects.auvious import errors
 from integrations.dialects.auvious.views.applications import Applications
 from integrations.dialects.auvious.views.clients import Clients
 from integrations.dialects.auvious.views.codes import Codes
+from integrations.dialects.auvious.views.facades import Callbacks, OlderCallbacks, OlderRooms, Rooms
 from integrations.dialects.auvious.views.keys import Keys
 from integrations.dialects.auvious.views.partners import Partners
 from integrations.dialects.auvious.views.tickets import Tickets
@@ -23,6 +24,10 @@ urlpatterns: list[URLPattern] = [
     path("security/clients", Clients.as_view({"get": "all", "post": "create"})),
     path("security/clients/<str:client_id>", Clients.as_view({"put": "change", "delete": "delete"})),
     path("security/clients/<str:client_id>/rotate", Clients.as_view({"post": "rotate"})),
+    path("security/facades/callback", Callbacks.as_view({"post": "create"})),
+    path("security/facades/room", Rooms.as_view({"post": "create"})),
+    path("security/genesys/callback", OlderCallbacks.as_view({"post": "create"})),
+    path("security/genesys/room", OlderRooms.as_view({"post": "create"})),
     path("security/keys", Keys.as_view({"post": "create"})),
     path("security/keys/<str:key_id>", Keys.as_view({"get": "one"})),
     path("security/nice/refresh_token", Partners.as_view({"post": "nice"})),
