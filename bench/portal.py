@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+# Programs that may stand behind a portal, by the beginning of the URL that says so.
+SERVICES = {"postgres": "postgres", "redis-server": "redis"}
+KINDS = {"gunicorn": "web", "worker": "worker", "beat": "beat"}
 TICKS = os.sysconf("SC_CLK_TCK")
 # The addresses' throttles would stop a benchmark that comes from one address.
 UNTHROTTLED = {
@@ -51,7 +54,16 @@ class Portal:
 
     def cpu_seconds(self) -> float:
         """Answer the CPU seconds that its processes, and the database's if it has one of its own, have used."""
-        return cpu_seconds_of(self.pid) + sum(_cpu(pid) for pid in _named("postgres", "redis-server"))
+        return sum(self.cpu_by_kind().values())
+
+    def cpu_by_kind(self) -> dict[str, float]:
+        """Answer the same by kind of process: web, worker, beat, supervisor, postgres, redis-server."""
+        said = " ".join(self.env.get(name, "") for name in ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL"))
+        used: dict[str, float] = {}
+        for pid in _tree(self.pid) | _named(*(name for name, scheme in SERVICES.items() if scheme in said)):
+            kind = _kind(pid)
+            used[kind] = used.get(kind, 0.0) + _cpu(pid)
+        return used
 
 
 @dataclass(frozen=True)
@@ -155,6 +167,15 @@ def _named(*names: str) -> set[int]:
                 if (entry / "comm").read_text().strip() in names:
                     found.add(int(entry.name))
     return found
+
+
+def _kind(pid: int) -> str:
+    try:
+        name = (Path("/proc") / str(pid) / "comm").read_text().strip()
+        words = (Path("/proc") / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return "ended"
+    return name if name in SERVICES else next((kind for word, kind in KINDS.items() if word in words), "supervisor")
 
 
 def _cpu(pid: int) -> float:
