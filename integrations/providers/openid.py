@@ -28,10 +28,13 @@ from integrations.vendors import client, nice, talkdesk
 
 VENDOR = "openid"
 SCOPES = ("openid", "profile", "email")
+NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
 DISCOVERY = "/.well-known/openid-configuration"
 # Signatures that are taken; never a provider's own list, or the weakest of it would count.
 ALGORITHMS = ["RS256", "ES256"]
 KEY_TYPES = ("RSA", "EC")
+# What the libraries raise for a token, a key or a claim that is none; the types in them are a stranger's choice.
+UNREADABLE = (JoseError, ValueError, TypeError, KeyError, AttributeError)
 LEEWAY_SECONDS = 30
 KNOWN_FOR_SECONDS = 300
 LONGEST_SUBJECT = 255
@@ -84,6 +87,8 @@ class OpenIdProvider:
         """Answer the provider's own description, ours for five minutes. Raises SignInRefused when it is not its own."""
         found, _was_known = self._document("metadata", self._address_of(DISCOVERY))
         metadata = OpenIDProviderMetadata(found)
+        if not all(isinstance(metadata.get(name), str) for name in NEEDED):
+            raise SignInRefused(Why.MISCONFIGURED, "the discovery document is not one")
         try:
             metadata.validate_issuer()
             metadata.validate_authorization_endpoint()
@@ -94,7 +99,7 @@ class OpenIdProvider:
         # An operator's stand-in may speak under the name of what it stands for; everybody else under his own (4.3).
         if not self.place.is_operators and metadata["issuer"].removesuffix("/") != self.place.base:
             raise SignInRefused(Why.MISCONFIGURED, "the discovery document is somebody else's")
-        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+        for name in NEEDED[1:]:
             self._at(metadata[name])
         return metadata
 
@@ -103,10 +108,10 @@ class OpenIdProvider:
             "grant_type": "authorization_code", "code": code, "redirect_uri": asked.redirect_uri, "code_verifier": asked.verifier,
         }  # fmt: skip
         authorization = ""
-        methods = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        methods = metadata.get("token_endpoint_auth_methods_supported")
         if not self.client_secret:
             form["client_id"] = self.client_id
-        elif "client_secret_basic" in methods:
+        elif not isinstance(methods, list) or "client_secret_basic" in methods:
             # Encoded before they are joined (RFC 6749, 2.3.1).
             authorization = client.basic(quote(self.client_id, safe=""), quote(self.client_secret, safe=""))
         else:
@@ -126,7 +131,7 @@ class OpenIdProvider:
         keys, was_known = self._document("keys", metadata["jwks_uri"])
         try:
             token = self._read(tokens["id_token"], keys)
-        except (JoseError, ValueError):
+        except UNREADABLE:
             if not was_known:
                 raise SignInRefused(Why.UNPROVEN, "the id_token cannot be read") from None
             # The provider may have turned its keys over since we asked for them.
@@ -139,7 +144,7 @@ class OpenIdProvider:
         claims = CodeIDToken(token.claims, token.header, options, params)
         try:
             claims.validate(now=int(clock.now().timestamp()), leeway=LEEWAY_SECONDS)
-        except (JoseError, ValueError, TypeError) as e:
+        except UNREADABLE as e:
             raise SignInRefused(Why.UNPROVEN, f"the id_token does not hold: {type(e).__name__}") from None
         if not text(claims, "sub", longest=LONGEST_SUBJECT):
             raise SignInRefused(Why.UNPROVEN, "the id_token names nobody")
@@ -149,13 +154,16 @@ class OpenIdProvider:
         keys, _was_known = self._document("keys", metadata["jwks_uri"], anew=True)
         try:
             return self._read(id_token, keys)
-        except (JoseError, ValueError):
+        except UNREADABLE:
             raise SignInRefused(Why.UNPROVEN, "the id_token cannot be read") from None
 
     def _read(self, id_token: str, document: Mapping[str, Any]) -> jwt.Token:
         # Keys of kinds that we do not take, or for other uses, are left aside (RFC 7517, 5).
-        offered = [key for key in document.get("keys", []) if isinstance(key, dict)]
-        usable = [key for key in offered if key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig"]
+        said = document.get("keys")
+        offered = [key for key in said if isinstance(key, dict)] if isinstance(said, list) else []
+        usable = [
+            key for key in offered if key.get("kty") in KEY_TYPES and key.get("use", "sig") == "sig" and _is_strong(key)
+        ]
         return jwt.decode(id_token, KeySet.import_key_set({"keys": usable}), algorithms=ALGORITHMS)
 
     def _about(self, metadata: Mapping[str, Any], tokens: Mapping[str, Any], subject: str) -> dict[str, Any]:
@@ -268,6 +276,11 @@ def _place_of(type_: str, config: Mapping[str, Any]) -> client.Place:
     if type_ == "TALKDESK_OPENID":
         return client.place(talkdesk.VENDOR, f"https://{config['account']}.{talkdesk.REGIONS[config['region']]}")
     return client.place(nice.VENDOR if type_ == "NICE_CXONE_OPENID" else VENDOR, config["issuer"])
+
+
+def _is_strong(key: Mapping[str, Any]) -> bool:
+    """Say whether an RSA key has 2048 bits or more (RFC 7518, 3.3): 256 bytes are 342 characters."""
+    return key["kty"] != "RSA" or len(str(key.get("n"))) >= 342
 
 
 def _is_token_answer(said: Any) -> bool:
