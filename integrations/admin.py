@@ -22,7 +22,10 @@ from identity.errors import NotAllowed
 from identity.models import Application
 from identity.policy import Permission
 from identity.principal import Principal
-from integrations import application_forms
+from integrations import (
+    admin_callbacks,  # noqa: F401  # registers its page
+    application_forms,
+)
 from integrations.providers import policy as sign_in_policy
 from integrations.vendors import configs
 

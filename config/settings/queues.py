@@ -60,5 +60,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal the audit trail": {"task": "identity.tasks.seal_audit", "schedule": 30.0, "options": {"expires": 25}},
     "purge what has expired": {"task": "identity.tasks.purge", "schedule": 3600.0, "options": {"expires": 3000}},
     "purge tickets that are over": {"task": "tickets.tasks.purge", "schedule": 3600.0, "options": {"expires": 3000}},
+    "undo lost callbacks": {"task": "integrations.tasks.sweep_callbacks", "schedule": 60.0, "options": {"expires": 50}},
+    "purge old callbacks": {"task": "integrations.tasks.purge", "schedule": 3600.0, "options": {"expires": 3000}},
     "forget dead messages": {"task": "config.tasks.forget_dead_messages", "schedule": 86400.0},
 }

@@ -33,6 +33,7 @@ from identity.models import (
 )
 from identity.models import Client as OAuthClient
 from identity.principal import at_the_console
+from integrations.models import Callback
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +54,7 @@ TRUTH: dict[Any, dict[str, int]] = {
     OutboxMessage: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     OtpVerification: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     PrefixPause: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
+    Callback: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     AuditEvent: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Organization: {"carol": CLOSED, "alice": 302, "olle": OPEN},  # an admin is led to the one page there is
     SigningKey: {"carol": CLOSED, "alice": CLOSED, "olle": OPEN},
@@ -113,6 +115,8 @@ def row_of(cast: Cast, model: Any, organization: str) -> Any:
         )[0]
     if model is AuditEvent:
         return audit.record("user.changed", by=at_the_console(), subject=somebody, organization=place)
+    if model is Callback:
+        return Callback.objects.create(organization=place, queue="q-1", requested_by="crm")
     if model is ClientUse:
         caller = OAuthClient.objects.filter(organization=place).order_by("pk").first()
         return ClientUse.objects.create(client=caller, endpoint="/security/clients", status=200)
@@ -122,7 +126,7 @@ def row_of(cast: Cast, model: Any, organization: str) -> Any:
 
 
 def test_every_registered_page_has_its_line_in_the_table() -> None:
-    ours = {model for model in admin.site._registry if model._meta.app_label in ("identity", "agents")}
+    ours = {model for model in admin.site._registry if model._meta.app_label in ("identity", "agents", "integrations")}
     assert ours == set(TRUTH)
 
 
