@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from identity import audit, clock, crypto, idempotency, otp_guard, otp_texts, outbox, policy, recipients
-from identity.errors import CredentialRevoked, DomainError, Invalid, NotFound, TooManyAttempts, WrongCredentials
-from identity.models import Application, Membership, Organization, OtpVerification, OutboxMessage, PrefixPause
-from identity.principal import Kind, Principal, Via, by_itself
+from identity import clock, crypto, idempotency, otp_guard, otp_texts, outbox, policy, recipients
+from identity.errors import CredentialRevoked, Invalid, NotFound, TooManyAttempts, WrongCredentials
+from identity.models import Application, Organization, OtpVerification, OutboxMessage
+from identity.otp_sending import PURPOSE, Sending, bound, is_pending, record
+from identity.principal import Kind, Principal, Via
 from identity.recipients import Recipient
 
 Channel = OutboxMessage.Channel
 
-PURPOSE = "otp"
 LONGEST_KEY = 255
 # How long another check is waited for that is being looked at right now, and may turn out right.
 PATIENCE, POLL = timedelta(seconds=1), timedelta(milliseconds=20)
 # A pair is one caller's for so long; longer than any call to a vendor takes.
 HELD = timedelta(seconds=90)
-FALLBACK_AFTER = timedelta(seconds=60)
 FORGOTTEN = timedelta(days=90)
 
 
@@ -125,27 +123,7 @@ def consume(verification: OtpVerification, *, via: Via) -> None:
     unused = OtpVerification.objects.filter(pk=verification.pk, consumed_at=None)
     if unused.update(consumed_at=clock.now(), held_until=None, code_sealed="") != 1:
         raise WrongCredentials("used already")
-    _record("otp.consumed", verification, via=via)
-
-
-def follow_plans(*, limit: int = 100) -> int:
-    """Send codes that nobody entered by the next channel of their organisation's plan; answers how many went out."""
-    at = clock.now()
-    due = OtpVerification.objects.select_related("organization").filter(fallback_at__lte=at)
-    return sum(_fall_back(verification, at=at) for verification in due.order_by("fallback_at")[:limit])
-
-
-def undelivered(message_id: UUID | str) -> None:
-    """The gateway says that a message did not arrive: the plan goes on at once."""
-    about = OutboxMessage.objects.filter(pk=message_id).values_list("subject_key", flat=True).first()
-    if about:
-        at = clock.now()
-        OtpVerification.objects.filter(pk=about, fallback_at__gt=at, approved_at=None).update(fallback_at=at)
-
-
-def resume(*, by: Principal, pause: PrefixPause) -> None:
-    """Let codes go to a paused range of numbers again. Raises NotAllowed, NotFound (a foreign one)."""
-    otp_guard.resume(by=by, pause=pause)
+    record("otp.consumed", verification, via=via)
 
 
 def purge(*, batch: int = 500) -> int:
@@ -177,86 +155,18 @@ def _request(
     at: datetime,
 ) -> str:
     """Count, find or make the verification, and put its message into the outbox; all of it or nothing."""
-    context = _Sending(organization, recipient, channel, locale, name, asked_by=by.id)
+    context = Sending(organization, recipient, channel, locale, name, asked_by=by.id)
     # The count of this recipient is taken first and held to the end: of two requests at once the second one sees the first.
     context.admit(at=at)
     latest = OtpVerification.objects.filter(organization=organization, recipient_key=recipient.key).order_by("-created_at").first()  # fmt: skip
     pause = timedelta(seconds=settings.OTP_RESEND_SECONDS)
     if pause and latest is not None and latest.last_sent_at is not None and latest.last_sent_at + pause > at:
         raise TooManyAttempts(_("A code was just sent there."), retry_after=latest.last_sent_at + pause - at)
-    verification = latest if latest is not None and _is_pending(latest, at=at) else context.make(at=at)
+    verification = latest if latest is not None and is_pending(latest, at=at) else context.make(at=at)
     verification.organization = organization
     context.send(verification, at=at)
-    _record("otp.requested", verification, by=by, via=by.via, channel=channel, sends=verification.sends)
+    record("otp.requested", verification, by=by, via=by.via, channel=channel, sends=verification.sends)
     return str(verification.pk)
-
-
-class _Sending:
-    """One code on its way to one recipient by one channel: what it says, what it costs, and the row that remembers it."""
-
-    def __init__(self, organization: Organization, recipient: Recipient, channel: Channel, locale: str, name: str, *, asked_by: str) -> None:  # fmt: skip
-        self.organization, self.recipient, self.channel, self.locale = organization, recipient, channel, locale
-        self.name, self.asked_by = name, asked_by
-
-    def words(self, code: str) -> dict[str, str]:
-        """Answer what the templates show."""
-        return otp_texts.context(
-            channel=self.channel, locale=self.locale, code=code, name=self.name,
-            minutes=max(1, settings.OTP_LIFETIME_SECONDS // 60), organization=self.organization,
-        )  # fmt: skip
-
-    def admit(self, *, at: datetime) -> None:
-        """Count the message at every limit. Raises TooManyAttempts."""
-        otp_guard.admit_send(
-            recipient=self.recipient, organization=self.organization, asked_by=self.asked_by, price=self.price(), at=at
-        )
-
-    def price(self) -> Any:
-        """Answer what this message costs; any code is as long as any other."""
-        segments = otp_texts.segments(self.words("000000")["text"]) if self.channel == Channel.SMS else 1
-        return otp_guard.price_of(
-            self.organization, country=self.recipient.country, channel=self.channel, segments=segments
-        )
-
-    def make(self, *, at: datetime) -> OtpVerification:
-        """Make a new verification with a new code."""
-        verification = OtpVerification(
-            id=uuid4(), organization=self.organization, recipient=self.recipient.address, recipient_key=self.recipient.key,
-            country=self.recipient.country, prefix=self.recipient.prefix, channel=self.channel, locale=self.locale, name=self.name,
-            asked_by=self.asked_by[:200], created_at=at, expires_at=at + timedelta(seconds=settings.OTP_LIFETIME_SECONDS),
-        )  # fmt: skip
-        code = crypto.make_code()
-        verification.code_digest = crypto.digest(_bound(verification, code), purpose=PURPOSE)
-        verification.code_sealed = crypto.seal(code, place=verification.place())
-        verification.save(force_insert=True)
-        otp_guard.note_new(verification=verification, at=at)
-        return verification
-
-    def send(self, verification: OtpVerification, *, at: datetime, to: str = "") -> OutboxMessage:
-        """Put the code into the outbox, urgent, and plan what happens when nobody enters it."""
-        code = crypto.open_sealed(verification.code_sealed, place=verification.place())
-        first, after = _next_step(self.organization, verification, sent=self.channel)
-        verification.sends += 1
-        changed = {
-            "sends": F("sends") + 1, "last_sent_at": at, "fallback_step": first, "fallback_at": None if after is None else at + after,
-        }  # fmt: skip
-        OtpVerification.objects.filter(pk=verification.pk).update(**changed)
-        return outbox.put(
-            channel=self.channel, to=to or self.recipient.address, template="otp", context=self.words(code), locale=self.locale,
-            organization=self.organization, about=str(verification.pk), useful_for=verification.expires_at - at, is_urgent=True,
-            country=self.recipient.country, price=self.price(),
-        )  # fmt: skip
-
-
-def _is_pending(verification: OtpVerification, *, at: datetime) -> bool:
-    """Say whether a second request sends this code again: nobody entered it, and somebody still may."""
-    is_open = verification.approved_at is None and verification.consumed_at is None and verification.expires_at > at
-    return is_open and verification.attempts < settings.OTP_MAX_CHECKS and bool(verification.code_sealed)
-
-
-def _bound(verification: OtpVerification, code: str) -> str:
-    """Bind a code to its verification and its recipient: it is good for nothing else."""
-    return f"{verification.pk}|{verification.recipient_key}|{code}"
 
 
 def _admit_check(organization: Organization, verification_id: str, *, at: datetime) -> OtpVerification:
@@ -280,7 +190,7 @@ def _evaluate(
     verification: OtpVerification, code: str, *, is_right: bool, via: Via, by: Principal | None, at: datetime
 ) -> bool:
     """Compare, and write down what came of it: a right code approves and is given its count back, a wrong one stays counted."""
-    is_code = crypto.matches(_bound(verification, code), verification.code_digest, purpose=PURPOSE)
+    is_code = crypto.matches(bound(verification, code), verification.code_digest, purpose=PURPOSE)
     if is_code and is_right:
         _approve(verification, via=via, by=by, at=at)
         return True
@@ -289,7 +199,7 @@ def _evaluate(
     row.update(failures=F("failures") + 1)
     with transaction.atomic():
         is_exhausted = row.filter(failures__gte=settings.OTP_MAX_CHECKS).exclude(code_sealed="").update(code_sealed="", fallback_at=None)  # fmt: skip
-        _record("otp.exhausted" if is_exhausted else "otp.failed", verification, via=via, by=by)
+        record("otp.exhausted" if is_exhausted else "otp.failed", verification, via=via, by=by)
     if is_exhausted:
         outbox.withdraw(about=str(verification.pk))
     return False
@@ -301,84 +211,8 @@ def _approve(verification: OtpVerification, *, via: Via, by: Principal | None, a
         is_first = row.filter(approved_at=None).update(approved_at=at, code_sealed="", fallback_at=None) == 1
         row.update(attempts=F("attempts") - 1)
         if is_first:
-            _record("otp.approved", verification, via=via, by=by)
+            record("otp.approved", verification, via=via, by=by)
     if is_first:
         # After the commit, and each by itself: a send that is under way holds these rows in another order.
         otp_guard.note_entered(verification=verification)
         outbox.withdraw(about=str(verification.pk))
-
-
-def _plan(organization: Organization) -> list[tuple[Channel, timedelta]]:
-    """Read an organisation's plan: lines like "VOICE 60", a channel and the seconds after the step before."""
-    lines = (line.split() for line in organization.message_fallbacks)
-    return [(Channel(words[0]), timedelta(seconds=int(words[1])) if words[1:] else FALLBACK_AFTER) for words in lines]
-
-
-def _next_step(
-    organization: Organization, verification: OtpVerification, *, sent: Channel
-) -> tuple[int, timedelta | None]:
-    """Answer the step of the plan that comes after a send, and after how long; mail is where a plan ends, not where it begins."""
-    plan = _plan(organization) if verification.prefix else []
-    step = verification.fallback_step
-    while step < len(plan) and plan[step][0] == sent:
-        step += 1
-    return step, plan[step][1] if step < len(plan) else None
-
-
-def _fall_back(verification: OtpVerification, *, at: datetime) -> bool:
-    """Take one step of the plan, unless another worker took it, or the code was entered meanwhile."""
-    organization = verification.organization
-    step = verification.fallback_step
-    plan = _plan(organization)
-    mine = OtpVerification.objects.filter(pk=verification.pk, fallback_step=step, fallback_at__lte=at)
-    if step >= len(plan) or not _is_pending(verification, at=at):
-        mine.update(fallback_at=None)
-        return False
-    channel = plan[step][0]
-    try:
-        with transaction.atomic():
-            if mine.update(fallback_step=step + 1, fallback_at=None) != 1:
-                return False
-            return _send_by(verification, channel, step=step + 1, at=at)
-    except DomainError as e:
-        # A limit is reached, or a channel does not serve this number: the plan ends here, and says so.
-        mine.update(fallback_at=None)
-        _record("otp.fallback_refused", verification, via=Via(door="otp"), channel=channel, why=type(e).__name__)
-        return False
-
-
-def _send_by(verification: OtpVerification, channel: Channel, *, step: int, at: datetime) -> bool:
-    organization = verification.organization
-    number = recipients.parse(verification.recipient)
-    to = _mailbox_of(organization, verification.recipient) if channel == Channel.EMAIL else verification.recipient
-    verification.fallback_step = step
-    recipient = number
-    if channel != Channel.EMAIL:
-        recipients.check(number, channel=channel, countries=organization.otp_countries)
-    elif not to:
-        raise NotFound("nobody's address is known by this number")
-    sending = _Sending(
-        organization, recipient, channel, verification.locale, verification.name, asked_by=verification.asked_by
-    )
-    sending.admit(at=at)
-    sending.send(verification, at=at, to=to)
-    _record("otp.fell_back", verification, by=by_itself("otp"), via=Via(door="otp"), channel=channel)
-    return True
-
-
-def _mailbox_of(organization: Organization, number: str) -> str:
-    """Answer the address of the one person of the organisation who has this number, or nothing."""
-    people = Membership.objects.filter(organization=organization, user__is_active=True).filter(
-        Q(user__mobile=number) | Q(user__phone=number)
-    )
-    addresses = list(people.values_list("user__email", flat=True)[:2])
-    return addresses[0] if len(addresses) == 1 else ""
-
-
-def _record(
-    event: str, verification: OtpVerification, *, via: Via, by: Principal | None = None, **details: Any
-) -> None:
-    """Write what happened under the verification's id: never the number, never the code."""
-    audit.record(
-        event, by=by, via=via, actor_name="" if by else "switchboard", subject=str(verification.pk), organization=verification.organization, **details
-    )  # fmt: skip

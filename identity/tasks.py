@@ -7,7 +7,19 @@ from functools import partial
 
 from celery import shared_task
 
-from identity import audit, authorization_codes, clients, clock, idempotency, limits, login_as, otp, outbox, sessions
+from identity import (
+    audit,
+    authorization_codes,
+    clients,
+    clock,
+    idempotency,
+    limits,
+    login_as,
+    otp,
+    otp_plans,
+    outbox,
+    sessions,
+)
 
 # Ended sessions stay for a while, so that an owner can see what was open.
 KEPT = timedelta(days=30)
@@ -30,7 +42,7 @@ def sweep_login_as() -> None:
 
 @shared_task(name="identity.tasks.follow_plans")
 def follow_plans() -> None:
-    otp.follow_plans()
+    otp_plans.follow()
 
 
 @shared_task(name="identity.tasks.seal_audit")

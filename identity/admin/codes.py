@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from identity import clock, otp, otp_history
+from identity import clock, otp_guard, otp_history
 from identity.admin import code_figures
 from identity.admin.messages import standing_of
 from identity.admin.rows import Deed, OfOneOrganization, Page, asker, badge, sees_all
@@ -146,7 +146,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 def _resume(request: HttpRequest, pause: PrefixPause) -> str:
-    otp.resume(by=asker(request), pause=pause)
+    otp_guard.resume(by=asker(request), pause=pause)
     return _("Codes go to %s again.") % pause
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from identity import otp, outbox
+from identity import otp_plans, outbox
 from identity.errors import NotFound
 from identity.models import OutboxMessage
 from integrations.gateways import twilio
@@ -77,7 +77,7 @@ def report(message_id: UUID, fields: dict[str, str]) -> None:
             message_id=message_id, provider_id=sid, word=word, outcome=LAST[word], error=why if LAST[word] == State.FAILED else "",
         )  # fmt: skip
         if is_bad_news:
-            otp.undelivered(message_id)
+            otp_plans.undelivered(message_id)
     elif word in UNDER_WAY:
         before = UNDER_WAY[: UNDER_WAY.index(word)]
         outbox.reported(message_id=message_id, provider_id=sid, word=word, after=before)

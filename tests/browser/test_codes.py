@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from django.urls import reverse
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from identity import clock, crypto, organizations, otp, outbox
+from identity import clock, crypto, organizations, otp, otp_plans, outbox
 from identity.errors import Invalid
 from identity.models import Organization, OtpVerification, OutboxMessage, PrefixPause
 from identity.principal import at_the_console
@@ -83,7 +83,7 @@ def fell_back(cast: Cast) -> OtpVerification:
             verification_id=pk,
         )
     OtpVerification.objects.filter(pk=pk).update(fallback_at=clock.now())
-    otp.follow_plans()
+    otp_plans.follow()
     outbox.drain()
     otp.check(by=bob, organization=acme, to="+46701740601", code=code, verification_id=pk)
     return OtpVerification.objects.get(pk=pk)

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from django.core import serializers
 
-from identity import clock, crypto, otp, outbox, recipients
+from identity import clock, crypto, otp, otp_guard, otp_plans, outbox, recipients
 from identity.errors import (
     CredentialRevoked,
     DomainError,
@@ -443,12 +443,12 @@ def test_a_code_that_nobody_enters_goes_on_by_the_plan_until_it_is_entered(cast:
     at = clock.now()
     with time_machine.travel(at, tick=False):
         id_ = ask(cast, by)
-        assert otp.follow_plans() == 0
+        assert otp_plans.follow() == 0
     with time_machine.travel(at + timedelta(seconds=60), tick=False):
-        assert (otp.follow_plans(), otp.follow_plans()) == (1, 0)
+        assert (otp_plans.follow(), otp.follow_plans()) == (1, 0)
         assert messages(id_)[1:] == [("VOICE", TO, State.PENDING)]
     with time_machine.travel(at + timedelta(seconds=180), tick=False):
-        assert otp.follow_plans() == 1
+        assert otp_plans.follow() == 1
         assert messages(id_)[2:] == [("EMAIL", bob.email, State.PENDING)]
         check(cast, by, id_, code_of(id_))
     assert row(id_).fallback_at is None
@@ -465,7 +465,7 @@ def test_a_plan_stops_when_the_code_was_entered(cast: Cast, by: Principal) -> No
     id_ = ask(cast, by)
     check(cast, by, id_, code_of(id_))
     with time_machine.travel(clock.now() + timedelta(seconds=61)):
-        assert otp.follow_plans() == 0
+        assert otp_plans.follow() == 0
     assert messages(id_) == [("SMS", TO, State.DEAD)]
 
 
@@ -473,15 +473,15 @@ def test_a_plan_skips_the_channel_that_was_asked_for(cast: Cast, by: Principal) 
     plan(cast, "SMS", "VOICE 60")
     id_ = ask(cast, by)
     with time_machine.travel(clock.now() + timedelta(seconds=61)):
-        assert otp.follow_plans() == 1
+        assert otp_plans.follow() == 1
     assert [channel for channel, _to, _state in messages(id_)] == ["SMS", "VOICE"]
 
 
 def test_a_message_that_did_not_arrive_brings_the_next_step_at_once(cast: Cast, by: Principal) -> None:
     plan(cast, "VOICE 600")
     id_ = ask(cast, by)
-    otp.undelivered(OutboxMessage.objects.get(subject_key=id_).pk)
-    assert otp.follow_plans() == 1
+    otp_plans.undelivered(OutboxMessage.objects.get(subject_key=id_).pk)
+    assert otp_plans.follow() == 1
 
 
 def test_a_step_that_a_limit_refuses_ends_the_plan_and_says_so(cast: Cast, by: Principal, settings: Any) -> None:
@@ -489,7 +489,7 @@ def test_a_step_that_a_limit_refuses_ends_the_plan_and_says_so(cast: Cast, by: P
     settings.OTP_MAX_SENDS = 1
     id_ = ask(cast, by)
     with time_machine.travel(clock.now() + timedelta(seconds=61)):
-        assert otp.follow_plans() == 0
+        assert otp_plans.follow() == 0
     assert len(messages(id_)) == 1
     assert events(id_) == ["otp.requested", "otp.fallback_refused"]
     assert row(id_).fallback_at is None
@@ -503,7 +503,7 @@ def test_mail_by_plan_goes_to_the_one_person_with_the_number_only(cast: Cast, by
         person.save()
     id_ = ask(cast, by)
     with time_machine.travel(clock.now() + timedelta(seconds=61)):
-        assert otp.follow_plans() == 0
+        assert otp_plans.follow() == 0
     assert len(messages(id_)) == 1
     assert events(id_)[-1] == "otp.fallback_refused"
 
@@ -512,7 +512,7 @@ def test_of_many_workers_one_takes_a_step(cast: Cast, by: Principal, at_once: An
     plan(cast, "VOICE 1")
     id_ = ask(cast, by)
     OtpVerification.objects.update(fallback_at=clock.now() - timedelta(seconds=1))
-    assert sum(at_once(16, lambda _n: otp.follow_plans())) == 1
+    assert sum(at_once(16, lambda _n: otp_plans.follow())) == 1
     assert len(messages(id_)) == 2
 
 
@@ -532,10 +532,10 @@ def test_a_range_whose_codes_nobody_enters_is_paused_until_resumed(cast: Cast, b
     assert refusal.value.retry_after == timedelta(hours=1)
     ask(cast, by, "+46731740699")
     with pytest.raises(NotAllowed):
-        otp.resume(by=by, pause=pause)
+        otp_guard.resume(by=by, pause=pause)
     with pytest.raises(NotFound):
-        otp.resume(by=cast.principal("frank"), pause=pause)
-    otp.resume(by=cast.principal("alice"), pause=pause)
+        otp_guard.resume(by=cast.principal("frank"), pause=pause)
+    otp_guard.resume(by=cast.principal("alice"), pause=pause)
     ask(cast, by, "+46701740699")
     said = AuditEvent.objects.filter(subject="+46701").order_by("id").values_list("event", "actor")
     assert list(said) == [("otp.prefix_paused", "switchboard"), ("otp.prefix_resumed", "alice")]

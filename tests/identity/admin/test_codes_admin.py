@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.db.models import F
 
-from identity import audit, clock, crypto, organizations, otp, otp_figures, otp_history, outbox
+from identity import audit, clock, crypto, organizations, otp, otp_figures, otp_history, otp_plans, outbox
 from identity.errors import Invalid, TooManyAttempts
 from identity.models import AuditEvent, Organization, OtpVerification, OutboxMessage, PrefixPause
 from identity.otp_figures import Day, Health, Use, Verdict
@@ -102,7 +102,7 @@ def test_the_page_of_a_code_tells_what_happened_in_order_and_never_the_code(cast
         outbox.drain()
         with pytest.raises(Invalid):
             enter(cast, made, wrong(code))
-        assert otp.follow_plans() == 1
+        assert otp_plans.follow() == 1
         outbox.drain()
         enter(cast, made, code)
 
@@ -341,6 +341,14 @@ def test_the_page_of_figures_draws_days_against_the_budgets_and_says_the_same_as
         assert said in answer.text
     assert [(use.country, use.requested) for use, _channel in answer.context["uses"]] == [("SE", 2)]
     assert answer.context["prices"] == [("SE", "text message", "0.05")]
+
+
+def test_numbers_are_written_as_the_language_of_the_page_does(cast: Cast, admin_of: Admin) -> None:
+    acme, alice = cast.organization("acme"), admin_of("alice")
+    put(acme, price=Decimal("1234.5"))
+
+    assert "1,234.50 in 30 days" in alice.get(FIGURES).text
+    assert "1\N{NO-BREAK SPACE}234,50" in alice.get(FIGURES, headers={"Accept-Language": "sv"}).text
 
 
 def test_the_figures_are_read_with_a_handful_of_queries(

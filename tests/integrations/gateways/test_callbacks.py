@@ -13,7 +13,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from identity import clock, otp, outbox
+from identity import clock, otp, otp_plans, outbox
 from identity.models import OtpVerification, OutboxMessage
 from tests.cast import Cast
 from tests.integrations.gateways.twilio_server import SID, SMS_URL, TOKEN
@@ -245,5 +245,5 @@ def test_the_plan_of_a_code_that_did_not_arrive_goes_on_at_once(cast: Cast, word
     verification = OtpVerification.objects.get(pk=verification_id)
     assert verification.fallback_at is not None
     assert (verification.fallback_at <= clock.now()) is goes_on
-    assert otp.follow_plans() == (1 if goes_on else 0)
+    assert otp_plans.follow() == (1 if goes_on else 0)
     assert OutboxMessage.objects.filter(channel="VOICE").count() == (1 if goes_on else 0)
