@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -64,25 +65,25 @@ def of_days(
     scale = float(max(highest, bound) if bound is not None and is_near else highest) or 1.0
     step = WIDTH / len(days)
     bars = []
-    for number, (day, value) in enumerate(days):
+    for place, (day, value) in enumerate(days):
         height = HEIGHT * float(value) / scale
-        words = f"{day}: {_number(value, places)}"
-        bars.append(Bar(_unit(number * step + GAP / 2), _unit(HEIGHT - height), _unit(step - GAP), _unit(height), words))  # fmt: skip
+        words = f"{day}: {number(value, places)}"
+        bars.append(Bar(_unit(place * step + GAP / 2), _unit(HEIGHT - height), _unit(step - GAP), _unit(height), words))  # fmt: skip
     best = max(days, key=lambda one: one[1])
     summary = _("%(sum)s in %(days)d days; most on %(day)s: %(most)s.") % {
-        "sum": _number(sum((value for _day, value in days), Decimal(0)), places), "days": len(days), "day": best[0], "most": _number(best[1], places),
+        "sum": number(sum((value for _day, value in days), Decimal(0)), places), "days": len(days), "day": best[0], "most": number(best[1], places),
     }  # fmt: skip
     return Chart(
         name=name, title=title, summary=summary if highest else _("Nothing in %d days.") % len(days), bars=bars,
-        rows=[(day, _number(value, places)) for day, value in days], top=_number(Decimal(str(scale)), places) if highest else "",
+        rows=[(day, number(value, places)) for day, value in days], top=number(Decimal(str(scale)), places) if highest else "",
         limit_y=_unit(HEIGHT * (1 - float(bound) / scale)) if bound is not None and is_near else "",
-        limit="" if bound is None else _number(bound, places),
+        limit="" if bound is None else number(bound, places),
     )  # fmt: skip
 
 
-def _number(value: Decimal, places: int) -> str:
-    """Answer a number with so many decimals, and spaces between thousands that do not break."""
-    return f"{value:,.{places}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+def number(value: Decimal | int, places: int = 0) -> str:
+    """Answer a number as the language of the page writes it, with so many decimals."""
+    return str(formats.number_format(value, places, force_grouping=True))
 
 
 def _unit(length: float) -> str:

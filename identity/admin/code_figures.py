@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -66,7 +67,7 @@ def page(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request), "title": _("Figures"), "organization": organization, "choices": choices,
         "spans": [(name, words, name == span) for name, (_length, words) in SPANS.items()], "span": span, "span_words": SPANS[span][1],
-        "uses": [(one, CHANNELS.get(one.channel, one.channel)) for one in used], "sums": _sums(used), "charts": _charts(organization, own, at=at),
+        "cards": _cards(_sums(used)), "uses": [(one, CHANNELS.get(one.channel, one.channel)) for one in used], "sums": _sums(used), "charts": _charts(organization, own, at=at),
         "lines": [_line(one, at=at) for one in otp_figures.health(organization_id=own, at=at)], "prices": _prices(organization),
     }  # fmt: skip
     return TemplateResponse(request, "admin/code_figures.html", context)
@@ -88,6 +89,15 @@ def _sums(used: list[Use]) -> dict[str, Any]:
     requested, approved = sum(one.requested for one in used), sum(one.approved for one in used)
     total = Use("", "", requested, approved, sum(one.messages for one in used), sum((one.spent for one in used), Decimal(0)))  # fmt: skip
     return {"requested": requested, "approved": approved, "conversion": total.conversion, "messages": total.messages, "spent": total.spent}  # fmt: skip
+
+
+def _cards(sums: dict[str, Any]) -> list[tuple[Promise | str, str, str]]:
+    """Answer the large figures: their words, their icons and what they say."""
+    entered = "–" if sums["conversion"] is None else f"{sums['conversion']}\N{NO-BREAK SPACE}%"
+    return [
+        (_("Codes asked for"), "shield", charts.number(sums["requested"])), (_("Entered"), "person", entered),
+        (_("Messages"), "message", charts.number(sums["messages"])), (_("Spent"), "chart", charts.number(sums["spent"], 2)),
+    ]  # fmt: skip
 
 
 def _charts(organization: Organization | None, own: Any, *, at: datetime) -> list[charts.Chart]:
@@ -147,7 +157,7 @@ def _length(length: timedelta | None) -> str:
         return "–"
     seconds = length.total_seconds()
     if seconds < 10:
-        return _("%.1f s") % seconds
+        return _("%s s") % formats.number_format(seconds, 1)
     if seconds < 120:
         return _("%d s") % seconds
     return _("%d min") % (seconds // 60) if seconds < 7200 else _("%d h") % (seconds // 3600)
