@@ -22,7 +22,7 @@ Channel = OutboxMessage.Channel
 
 LONGEST_KEY = 255
 # How long another check is waited for that is being looked at right now, and may turn out right.
-PATIENCE, POLL = timedelta(seconds=1), timedelta(milliseconds=20)
+PATIENCE, POLL = timedelta(seconds=3), timedelta(milliseconds=20)
 # A pair is one caller's for so long; longer than any call to a vendor takes.
 HELD = timedelta(seconds=90)
 FORGOTTEN = timedelta(days=90)
