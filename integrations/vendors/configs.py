@@ -19,6 +19,10 @@ SECTIONS = ("serviceParameters", "agentParameters", "customerParameters")
 # Where entries stand below the top: the sections of the wire, which not everybody sees, and our own.
 PLACES = (*SECTIONS, policy.SECTION)
 ANY: dict[str, Any] = {"type": "object", "properties": {name: {"type": "object"} for name in SECTIONS}}
+# A name that the public internet may know, perhaps a port and a path: no address, no user, no query, no fragment (OpenID
+# Connect Discovery 1.0, 3). Where it leads is looked at when it is called.
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+ISSUER = rf"^https://({LABEL}\.)+(?=[a-z]){LABEL}(:[0-9]{{1,5}})?(/[!\"$->@-~]*)?\Z"
 OPENID: dict[str, Any] = {
     "type": "object",
     "properties": {**ANY["properties"], "serviceParameters": {
@@ -26,7 +30,7 @@ OPENID: dict[str, Any] = {
         "properties": {
             "clientId": {"title": _("Client id"), "type": "string"}, "clientSecret": {"title": _("Client secret"), "type": "string"},
         },
-    }, "issuer": {"title": _("Issuer"), "type": "string", "pattern": r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?\Z"}},
+    }, "issuer": {"title": _("Issuer"), "type": "string", "pattern": ISSUER}},
 }  # fmt: skip
 
 SCHEMAS: dict[str, dict[str, Any]] = {

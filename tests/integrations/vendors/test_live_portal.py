@@ -16,7 +16,7 @@ from tests.processes import Portal
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire("auvious", "3.6 Outbound calls")]
 TOKEN = "t0ken-of-nobody"
-TIMEOUT = 1.0
+TIMEOUT = 3.0
 
 
 class Caller:
