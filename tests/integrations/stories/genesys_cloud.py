@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.db import connections
+
 from tests.integrations.vendors.stand_in import Asked, StandIn, said
 
 TOKEN, QUEUES, CALLBACKS = "/oauth/token", "/api/v2/routing/queues", "/api/v2/conversations/callbacks"
@@ -45,7 +47,10 @@ class GenesysCloud:
 
     def answer(self, asked: Asked) -> Any:
         if asked.path in self.instead:
-            return self.instead[asked.path](asked)
+            try:
+                return self.instead[asked.path](asked)
+            finally:
+                connections.close_all()  # those of this thread: an answer may look into the database
         if asked.path == TOKEN:
             return said(200, {"access_token": "genesys-token", "token_type": "bearer", "expires_in": 86_400})
         if asked.path == QUEUES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,7 +13,7 @@ import time_machine
 from django.urls import reverse
 
 from identity import clock, crypto, otp
-from identity.errors import Unavailable, WrongCredentials
+from identity.errors import CredentialRevoked, Unavailable, WrongCredentials
 from identity.models import Application, AuditEvent, OtpVerification
 from identity.principal import Via
 from integrations import tasks
@@ -22,6 +24,7 @@ from tests.cast import Cast
 from tests.identity.admin.conftest import admin_of
 from tests.integrations.stories.genesys_cloud import CALLBACKS, GenesysCloud, open_genesys
 from tests.integrations.vendors.stand_in import Asked
+from tests.processes import Portal
 from tickets import redemptions
 from tickets.models import Ticket
 
@@ -75,19 +78,36 @@ def rows() -> list[tuple[str, str]]:
 
 
 # --- processes that die ----------------------------------------------------------------------------------------------
-def test_what_a_dead_process_left_is_swept_and_the_pair_is_good_again(
-    application: Application, pair: tuple[str, str], genesys: GenesysCloud, monkeypatch: pytest.MonkeyPatch
+def test_what_a_killed_process_left_is_swept_and_the_pair_is_good_again(
+    cast: Cast,
+    application: Application,
+    pair: tuple[str, str],
+    genesys: GenesysCloud,
+    start_portal: Callable[..., Portal],
 ) -> None:
-    with monkeypatch.context() as patch:
-        # A process that is killed undoes nothing.
-        patch.setattr(callbacks, "_undo", lambda *_args, **_said: False)
-        genesys.fail(CALLBACKS, 503)
-        with pytest.raises(Exception, match="genesys"):
-            request(application, hold(pair))
+    def silence(_asked: Asked) -> list[bytes]:
+        genesys.server.over.wait(60)
+        return []
+
+    genesys.instead[CALLBACKS] = silence
+    portal = start_portal(GENESYS_BASE_URL=genesys.url, UPSTREAM_TIMEOUT_SECONDS="60")
+    headers = f"X-ApplicationId: {application.pk}\r\nX-OtpVerificationId: {pair[0]}\r\nX-OtpCode: {pair[1]}\r\n"
+    body = json.dumps(COMMAND)
+    line = socket.create_connection(portal.address)
+    line.sendall(
+        f"POST /security/facades/callback HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    portal.wait_until(lambda: len(genesys.asked(CALLBACKS)) == 1)
+
+    portal.kill()
+    line.close()
+
     genesys.instead.clear()
     (ticket,) = Ticket.objects.all()
     assert (rows(), ticket.deleted_at) == ([("requested", "")], None)
-
+    with pytest.raises(CredentialRevoked):
+        hold(pair)
     with time_machine.travel(clock.now() + timedelta(minutes=4)):
         assert callbacks.sweep() == 0
     with time_machine.travel(clock.now() + timedelta(minutes=6)):
@@ -96,9 +116,8 @@ def test_what_a_dead_process_left_is_swept_and_the_pair_is_good_again(
         assert (rows(), ticket.deleted_at is not None) == ([("unavailable", "interrupted")], True)
         assert callbacks.sweep() == 0
         assert request(application, hold(pair)).room.ticket.deleted_at is None
-
     deeds = AuditEvent.objects.filter(subject=ticket.name).order_by("id").values_list("event", "door")
-    assert list(deeds) == [("ticket.created", "test"), ("ticket.deleted", "callbacks")]
+    assert list(deeds) == [("ticket.created", "auvious"), ("ticket.deleted", "callbacks")]
 
 
 def test_a_process_that_is_told_to_end_takes_the_ticket_with_it(
