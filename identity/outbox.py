@@ -162,6 +162,7 @@ def deliver(*, message_id: str) -> str | None:
         state=State.SENDING, lease_until=at + _lease(), attempts=F("attempts") + 1
     )
     if claimed != 1:
+        _wake_in_time(message_id, at=at)
         return None
     message = OutboxMessage.objects.select_related("organization").get(pk=message_id)
     if message.useful_until <= at:
@@ -348,6 +349,13 @@ def _expire_leases() -> None:
     OutboxMessage.objects.filter(Q(lease_until__lt=at), state=State.SENDING).update(
         state=State.UNKNOWN, next_at=at, last_error="the worker died while sending"
     )
+
+
+def _wake_in_time(message_id: str, *, at: datetime) -> None:
+    """Wake a worker again for a message that is not due yet: who was woken too early has a clock that is fast."""
+    early = OutboxMessage.objects.filter(pk=message_id, state=State.PENDING, next_at__gt=at).first()
+    if early is not None:
+        wake(early, after=min(early.next_at - at, LONGEST_PAUSE))
 
 
 def _lease() -> timedelta:

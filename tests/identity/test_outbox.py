@@ -454,3 +454,18 @@ def test_a_lease_outlives_the_slowest_gateway(
     with time_machine.travel(clock.now(), tick=False):
         deliver(message)
         assert given == [clock.now() + timedelta(seconds=lease)]
+
+
+def test_a_worker_that_was_woken_too_early_is_woken_again_in_time(
+    message: OutboxMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    countdowns = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, **how: countdowns.append(how["countdown"]))
+    with time_machine.travel(clock.now(), tick=False):
+        OutboxMessage.objects.filter(pk=message.pk).update(next_at=clock.now() + timedelta(seconds=7))
+        assert deliver(message) is None
+    for state in (State.SENDING, State.SENT, State.DEAD, State.UNKNOWN):
+        OutboxMessage.objects.filter(pk=message.pk).update(state=state)
+        assert deliver(message) is None
+
+    assert countdowns == [7.0]

@@ -45,7 +45,8 @@ class Request:
 
 
 class TwilioServer(ThreadingHTTPServer):
-    """Keeps every message that it took as the resource that Twilio shows; `answers` are used up by POSTs, `questions` by GETs."""
+    """Keeps every message that it took as the resource that Twilio shows; `answers` are used up by POSTs (`answers_to` by those to
+    one number), `questions` by GETs."""
 
     daemon_threads = True
 
@@ -55,10 +56,12 @@ class TwilioServer(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.scheme = "http" if tls is None else "https"
         self.answers: list[Answer] = []
+        self.answers_to: dict[str, list[Answer]] = {}
         self.questions: list[Answer] = []
         self.requests: list[Request] = []
         self.kept: dict[str, list[dict[str, Any]]] = {"Messages": [], "Calls": []}
         self.began_to_send = threading.Event()
+        self.has_answered = threading.Event()
         self.may_go_on = threading.Event()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
@@ -97,7 +100,8 @@ class _Talk(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = self.read()
-        does = self.server.answers.pop(0) if self.server.answers else Answer(takes=True)
+        answers = self.server.answers_to.get(request.fields["To"]) or self.server.answers
+        does = answers.pop(0) if answers else Answer(takes=True)
         shown = self.server.keep(self.resource(request), request.fields) if does.takes else {}
         self.server.requests.append(request)
         self.server.began_to_send.set()
@@ -154,6 +158,7 @@ class _Talk(BaseHTTPRequestHandler):
                 self.drip(head)
                 return
         self.wfile.write(head + body)
+        self.server.has_answered.set()
 
     def drip(self, content: bytes) -> None:
         for byte in content:
