@@ -13,7 +13,7 @@ import pytest
 from django.core.cache import cache
 
 from identity import applications, organizations
-from identity.models import Application
+from identity.models import Application, Organization
 from identity.principal import at_the_console
 from tests.cast import Cast
 from tests.integrations.stories.provider import CLIENT_ID, CLIENT_SECRET, Elsewhere, Visitor
@@ -53,7 +53,14 @@ def elsewhere(settings: Any) -> Iterator[Elsewhere]:
 
 
 @pytest.fixture
-def connect(cast: Cast) -> Callable[..., Application]:
+def unconnected(cast: Cast) -> None:
+    """No organisation has an application yet; what the demo connects is for newcomers."""
+    Application.objects.all().delete()
+    Organization.objects.update(sign_in_domains=[], sign_in_hosts=[])
+
+
+@pytest.fixture
+def connect(cast: Cast, unconnected: None) -> Callable[..., Application]:
     """A function that connects acme with the provider, under what its administrator decided."""
 
     def made(*, creates_people: bool = False, type_: str = "STANDALONE_OPENID", **decided: Any) -> Application:
@@ -71,5 +78,5 @@ def connect(cast: Cast) -> Callable[..., Application]:
 
 
 @pytest.fixture
-def visitor(elsewhere: Elsewhere) -> Visitor:
+def visitor(elsewhere: Elsewhere, unconnected: None) -> Visitor:
     return Visitor()
