@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -111,12 +111,26 @@ class Environment:
     def path(self, name: str, default: str, meaning: str) -> Path:
         return self._read(name, "folder", default, meaning, lambda raw: Path(raw).expanduser().absolute())
 
-    def url(self, name: str, default: str, meaning: str, *, schemes: Sequence[str], secret: bool = False) -> str:
-        """An absolute URL with one of the schemes, or empty; a trailing slash is dropped."""
+    def url(
+        self,
+        name: str,
+        default: str,
+        meaning: str,
+        *,
+        schemes: Sequence[str],
+        secret: bool = False,
+        needs: Sequence[str] = (),
+    ) -> str:
+        """An absolute URL with one of the schemes, or empty; a trailing slash is dropped.
+
+        `needs` are what it must not leave out: user, password, host, or a name of its query.
+        """
 
         def parse(raw: str) -> str:
             if raw:
-                split_url(raw, schemes)
+                parts = split_url(raw, schemes)
+                if missing := [need for need in needs if not _part(parts, need)]:
+                    raise ValueError(f"leaves out {' and '.join(missing)}")
             return raw.removesuffix("/") if set(schemes) <= {"http", "https"} else raw
 
         return self._read(name, "URL", default, meaning, parse, secret=secret)
@@ -153,6 +167,11 @@ def split_url(raw: str, schemes: Sequence[str]) -> SplitResult:
     if parts.scheme in ("http", "https") and (not parts.hostname or parts.query or parts.fragment or parts.username):
         raise ValueError("must be scheme, host and perhaps a port and a path")
     return parts
+
+
+def _part(parts: SplitResult, need: str) -> str:
+    found = {"user": parts.username, "password": parts.password, "host": parts.hostname}
+    return (found[need] if need in found else "".join(parse_qs(parts.query).get(need, []))) or ""
 
 
 def kept_secret(path: Path) -> str:

@@ -95,7 +95,12 @@ MESSAGE_SPOOL = environment.path(
     "MESSAGE_SPOOL", str(DATA_DIR / "messages"), "Folder in which the development gateway writes messages."
 )
 EMAIL_URL = environment.url(
-    "EMAIL_URL", "", "`smtp://user:password@host:port/?tls=1`; empty: the spool.", schemes=("smtp",), secret=True
+    "EMAIL_URL",
+    "",
+    "`smtp://user:password@host:port/?tls=1`; empty: the spool.",
+    schemes=("smtp",),
+    secret=True,
+    needs=("host",),
 )
 EMAIL_FROM = environment.text("EMAIL_FROM", "", "Sender of e-mails; empty: switchboard@ the host of `PUBLIC_URL`.")
 SMS_URL = environment.url(
@@ -104,6 +109,7 @@ SMS_URL = environment.url(
     "`twilio://ACCOUNT_SID:AUTH_TOKEN@default/?from=+46…` (SMS and voice); empty: the spool.",
     schemes=("twilio",),
     secret=True,
+    needs=("user", "password", "from"),
 )
 TWILIO_BASE_URL = environment.url("TWILIO_BASE_URL", "", "Where Twilio is; empty: its own address.", schemes=WEB)
 GENESYS_BASE_URL = environment.url("GENESYS_BASE_URL", "", "Where Genesys is; empty: its own address.", schemes=WEB)

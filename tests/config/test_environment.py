@@ -76,6 +76,30 @@ def test_a_senseless_url_is_refused_by_name(value: str) -> None:
         Environment({"PUBLIC_URL": value}).url("PUBLIC_URL", "", "", schemes=("http", "https"))
 
 
+@pytest.mark.parametrize(
+    ("value", "missing"),
+    [
+        ("twilio://default/", "user and password and from"),
+        ("twilio://AC1@default/?from=+4670", "password"),
+        ("twilio://AC1:token@default/?to=+4670", "from"),
+        ("twilio://AC1:token@default/?from=", "from"),
+        ("twilio:///?from=+4670", "user and password"),
+    ],
+)
+def test_an_address_that_leaves_out_what_is_needed_is_refused_by_name(value: str, missing: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=rf"^SMS_URL leaves out {missing}\Z"):
+        Environment({"SMS_URL": value}).url("SMS_URL", "", "", schemes=("twilio",), needs=("user", "password", "from"))
+
+
+def test_an_address_with_all_that_is_needed_is_taken_as_it_is() -> None:
+    value = "twilio://AC1:t%2Fk@default/?from=+46700000000"
+
+    environment = Environment({"SMS_URL": value})
+
+    assert environment.url("SMS_URL", "", "", schemes=("twilio",), needs=("user", "password", "from")) == value
+    assert Environment({}).url("SMS_URL", "", "", schemes=("twilio",), needs=("user", "password", "from")) == ""
+
+
 @pytest.mark.parametrize("origins", ["", "https://desk.example.com", "http://localhost:3000, https://*.example.com"])
 def test_origins_are_exact_or_all_below_one_host(origins: str) -> None:
     expected = [origin.strip() for origin in origins.split(",") if origin]
