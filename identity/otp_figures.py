@@ -26,7 +26,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce, RowNumber, Substr
 
-from identity.models import OtpVerification, OutboxMessage
+from identity.models import OtpVerification, OutboxMessage, PrefixPause
 
 State, Channel = OutboxMessage.State, OutboxMessage.Channel
 
@@ -156,6 +156,11 @@ def health(*, organization_id: UUID | None, at: datetime) -> list[Health]:
         for row in counted
     }
     return [known.get(channel) or Health(channel) for channel in Channel.values]
+
+
+def pauses(*, organization_id: UUID | None) -> int:
+    """Answer how many ranges of numbers wait for somebody to look at them, paused or only reported. One query."""
+    return _of(PrefixPause.objects.filter(resumed_at=None), organization_id).count()
 
 
 def _waits(organization_id: UUID | None, *, since: datetime) -> dict[str, tuple[timedelta | None, timedelta | None]]:

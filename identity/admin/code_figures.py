@@ -69,6 +69,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "spans": [(name, words, name == span) for name, (_length, words) in SPANS.items()], "span": span, "span_words": SPANS[span][1],
         "cards": _cards(_sums(used)), "uses": [(one, CHANNELS.get(one.channel, one.channel)) for one in used], "sums": _sums(used), "charts": _charts(organization, own, at=at),
         "lines": [_line(one, at=at) for one in otp_figures.health(organization_id=own, at=at)], "prices": _prices(organization),
+        "pauses": otp_figures.pauses(organization_id=own),
     }  # fmt: skip
     return TemplateResponse(request, "admin/code_figures.html", context)
 

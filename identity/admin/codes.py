@@ -188,7 +188,7 @@ class PrefixPauseAdmin(OfOneOrganization[PrefixPause]):
     def unentered(self, pause: PrefixPause) -> int:
         return pause.numbers
 
-    @admin.display(description=gettext_lazy("What you can do"))
+    @admin.display(description=gettext_lazy("Action"))
     def resume_button(self, pause: PrefixPause) -> SafeString | str:
         return self.button(pause, "resume") if _can_resume(pause) else ""
 

@@ -88,7 +88,7 @@ class MessageAdmin(OfOneOrganization[OutboxMessage]):
             return message.subject_key
         return format_html('<a href="{}">{}</a>', reverse("admin:identity_otpverification_change", args=[code.pk]), _("What became of the code"))  # fmt: skip
 
-    @admin.display(description=gettext_lazy("What you can do"))
+    @admin.display(description=gettext_lazy("Action"))
     def repeat_button(self, message: OutboxMessage) -> SafeString | str:
         return self.button(message, "repeat") if outbox.can_repeat(message) else ""
 

@@ -351,17 +351,28 @@ def test_numbers_are_written_as_the_language_of_the_page_does(cast: Cast, admin_
     assert "1\N{NO-BREAK SPACE}234,50" in alice.get(FIGURES, headers={"Accept-Language": "sv"}).text
 
 
+def test_ranges_that_nobody_looked_at_are_told_with_the_figures(cast: Cast, admin_of: Admin) -> None:
+    acme, alice = cast.organization("acme"), admin_of("alice")
+    assert "never enter" not in alice.get(FIGURES).text
+    PrefixPause.objects.create(organization=acme, prefix="+46701", numbers=1)
+    PrefixPause.objects.create(organization=acme, prefix="+46702", numbers=1, is_only_reported=True)
+    PrefixPause.objects.create(organization=acme, prefix="+46703", numbers=1, resumed_at=clock.now())
+    PrefixPause.objects.create(organization=cast.organization("globex"), prefix="+46701", numbers=1)
+
+    assert "2 ranges of numbers never enter their codes; look at them." in alice.get(FIGURES).text
+
+
 def test_the_figures_are_read_with_a_handful_of_queries(
     cast: Cast, admin_of: Admin, django_assert_num_queries: Any
 ) -> None:
     alice, acme = admin_of("alice"), cast.organization("acme")
     alice.get(FIGURES)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         alice.get(FIGURES)
     for number in range(6):
         ask(cast, f"+4670174062{number}", channel=("SMS", "VOICE")[number % 2])
         put(acme, channel="EMAIL", sent_at=clock.now())
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         alice.get(FIGURES)
 
 
