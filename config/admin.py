@@ -41,7 +41,12 @@ TASKS = (
     Task(
         _("People"),
         _("Who works here, with which extension and which rights."),
-        {"identity.User": "person", "agents.Agent": "headset", "identity.Membership": "people"},
+        {
+            "identity.User": "person",
+            "agents.Agent": "headset",
+            "identity.Membership": "people",
+            "integrations.ExternalIdentity": "swap",
+        },
     ),
     Task(
         _("Access"),

@@ -24,6 +24,7 @@ from identity.policy import Permission
 from identity.principal import Principal
 from integrations import (
     admin_callbacks,  # noqa: F401  # registers its page
+    admin_identities,  # noqa: F401  # registers its page
     application_forms,
 )
 from integrations.providers import policy as sign_in_policy

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from agents import actions as agents
-from identity import audit, clock, crypto, organizations, users
-from identity.errors import Invalid
+from identity import audit, clock, crypto, organizations, policy, sessions, users
+from identity.errors import Invalid, NotFound
 from identity.models import Application, Membership, User
 from identity.models.user import key_of
 from identity.principal import Kind, Principal, Role, Via
@@ -30,6 +30,28 @@ def recognise(*, application: Application, proof: Proof, via: Via) -> ExternalId
 
 
 @transaction.atomic
+def unlink(*, by: Principal, identity: ExternalIdentity) -> None:
+    """Take away the link between a person and who they are at a provider, and end what was opened through it.
+
+    Where the policy recognises people by their address, the next one who comes with it is linked anew. Raises NotAllowed,
+    NotAllowedWhileActing, NotFound.
+    """
+    policy.forbid_while_acting(by)
+    if not by.is_system:
+        policy.require(by, policy.Permission.PEOPLE_MANAGE)
+    organization = identity.application.organization
+    if by.organization_id not in (None, organization.pk):
+        raise NotFound("no such link")
+    opened = identity.sign_ins.filter(session__ended_at=None).values_list("session_id", flat=True)
+    for session_id in [found for found in opened if found is not None]:
+        sessions.close(session_id, reason="unlinked", by=by)
+    ExternalIdentity.objects.filter(pk=identity.pk).delete()
+    audit.record(
+        "user.unlinked", by=by, subject=identity.user, organization=organization, application=identity.application_id, issuer=identity.issuer
+    )  # fmt: skip
+
+
+@transaction.atomic
 def _recognise(application: Application, proof: Proof, via: Via) -> ExternalIdentity:
     at, by = clock.now(), _by(application, via)
     known = ExternalIdentity.objects.select_related("user").filter(
@@ -42,10 +64,10 @@ def _recognise(application: Application, proof: Proof, via: Via) -> ExternalIden
 
 
 def _link(application: Application, proof: Proof, by: Principal) -> ExternalIdentity:
-    policy = Policy.of(application.config)
+    decided = Policy.of(application.config)
     organization = application.organization
     may_create = organization.creates_people_just_in_time
-    if not (policy.links_by_email or may_create):
+    if not (decided.links_by_email or may_create):
         raise SignInRefused(Why.UNLINKED)
     if not proof.email:
         raise SignInRefused(Why.NO_ADDRESS)
@@ -53,7 +75,7 @@ def _link(application: Application, proof: Proof, by: Principal) -> ExternalIden
         # Whoever may type any address at the provider would take over the account that has it here.
         raise SignInRefused(Why.UNVERIFIED)
     user = users.find(name=proof.email) if "@" in proof.email else None
-    if user is not None and not (policy.links_by_email and _is_at_home(user, application)):
+    if user is not None and not (decided.links_by_email and _is_at_home(user, application)):
         # Said like "unknown": that an account exists elsewhere is nobody's business.
         raise SignInRefused(Why.UNLINKED)
     if user is None and not may_create:

@@ -33,7 +33,7 @@ from identity.models import (
 )
 from identity.models import Client as OAuthClient
 from identity.principal import at_the_console
-from integrations.models import Callback
+from integrations.models import Callback, ExternalIdentity
 from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,7 @@ TRUTH: dict[Any, dict[str, int]] = {
     OtpVerification: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     PrefixPause: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Callback: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
+    ExternalIdentity: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     AuditEvent: {"carol": CLOSED, "alice": OPEN, "olle": OPEN},
     Organization: {"carol": CLOSED, "alice": 302, "olle": OPEN},  # an admin is led to the one page there is
     SigningKey: {"carol": CLOSED, "alice": CLOSED, "olle": OPEN},
@@ -117,6 +118,11 @@ def row_of(cast: Cast, model: Any, organization: str) -> Any:
         return audit.record("user.changed", by=at_the_console(), subject=somebody, organization=place)
     if model is Callback:
         return Callback.objects.create(organization=place, queue="q-1", requested_by="crm")
+    if model is ExternalIdentity:
+        through = Application.objects.create(id=f"provider of {organization}", organization=place, type="OTHER")
+        return ExternalIdentity.objects.create(
+            application=through, issuer="https://id.example", subject="1", user=somebody
+        )
     if model is ClientUse:
         caller = OAuthClient.objects.filter(organization=place).order_by("pk").first()
         return ClientUse.objects.create(client=caller, endpoint="/security/clients", status=200)
