@@ -225,16 +225,14 @@ def settle(message: OutboxMessage) -> str:
     if claimed != 1:
         return message.state
     try:
-        letter = render(message)
-    except Exception as e:
+        was_sent = gateway_of(message.channel).was_sent(render(message))
+    except crypto.SealBroken as e:
         return _unreadable(message, e)
-    try:
-        was_sent = gateway_of(message.channel).was_sent(letter)
     except Exception as e:
-        is_useless = message.useful_until <= at
-        return (
-            _give_up(message, "in doubt, and no longer useful", is_useless=True) if is_useless else _doubt(message, e)
-        )
+        # Also one that cannot be rendered right now: it stays in doubt, or it would go out unasked once it can.
+        if message.useful_until <= at:
+            return _give_up(message, "in doubt, and no longer useful", is_useless=True)
+        return _doubt(message, e)
     if was_sent:
         return _sent(message, was_sent if isinstance(was_sent, Receipt) else Receipt(message.provider_id))
     return _mark(message, State.PENDING, next_at=at, lease_until=None)
@@ -365,10 +363,10 @@ def _lease() -> timedelta:
 def _mine(message: OutboxMessage) -> QuerySet[OutboxMessage]:
     """Answer the row for as long as it is this attempt's.
 
-    The number of the attempt fences: a worker that wakes up after its lease, when another one has sent the message or the
-    gateway has reported it, must not put it back.
+    The number of the attempt fences: a worker that wakes up after its lease, when another one has sent the message, the
+    gateway has reported it or it was taken back, must not put it back.
     """
-    return OutboxMessage.objects.filter(pk=message.pk, attempts=message.attempts).exclude(state__in=OVER)
+    return OutboxMessage.objects.filter(pk=message.pk, attempts=message.attempts).exclude(state__in=(*OVER, State.DEAD))
 
 
 def _mark(message: OutboxMessage, state: OutboxMessage.State, **changes: Any) -> str:
@@ -400,6 +398,7 @@ def _postpone(message: OutboxMessage, failure: DeliveryFailed) -> str:
 def _doubt(message: OutboxMessage, error: Exception) -> str:
     """Nobody knows whether the message went out; the sweep asks after a pause that grows with the attempts."""
     said = str(error) if isinstance(error, (DeliveryFailed, DeliveryUnknown)) else type(error).__name__
+    logger.warning("message in doubt", extra={"outbox": str(message.pk), "error": said})
     next_at = clock.now() + max(FIRST_QUESTION, _pause(message))
     return _mark(message, State.UNKNOWN, last_error=said[:300], next_at=next_at, lease_until=None)
 

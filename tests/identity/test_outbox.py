@@ -469,3 +469,15 @@ def test_a_worker_that_was_woken_too_early_is_woken_again_in_time(
         assert deliver(message) is None
 
     assert countdowns == [7.0]
+
+
+def test_a_message_in_doubt_that_cannot_be_rendered_stays_in_doubt(cast: Cast) -> None:
+    broken = put(cast, template="there_is_none")
+    OutboxMessage.objects.filter(pk=broken.pk).update(state=State.UNKNOWN)
+
+    outbox.drain()
+
+    assert (now(broken).state, broken.last_error, Gate.sent) == (State.UNKNOWN, "TemplateDoesNotExist", [])
+    with time_machine.travel(broken.useful_until):
+        outbox.drain()
+    assert (now(broken).state, broken.last_error) == (State.DEAD, "in doubt, and no longer useful")

@@ -182,6 +182,21 @@ def test_what_is_being_sent_when_it_is_taken_back_is_not_tried_again(
     assert (left(message), Gate.sent) == ((State.DEAD, "", "", "no longer useful", ""), [])
 
 
+def test_what_is_taken_back_while_its_gateway_is_asked_is_not_put_back(
+    message: OutboxMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OutboxMessage.objects.filter(pk=message.pk).update(state=State.UNKNOWN)
+
+    def has_not(self: Gate, letter: outbox.Letter) -> bool:
+        outbox.withdraw(about="a matter")
+        return False
+
+    monkeypatch.setattr(Gate, "was_sent", has_not)
+    outbox.drain()
+
+    assert (left(message), Gate.sent) == ((State.DEAD, "", "", "no longer needed", ""), [])
+
+
 @pytest.mark.parametrize(("minutes", "goes_out"), [(9, 1), (10, 0)])
 def test_a_code_that_was_given_up_is_repeated_only_while_it_opens_something(
     cast: Cast, console: Principal, minutes: int, goes_out: int
