@@ -67,19 +67,17 @@ def note_new(*, verification: OtpVerification, at: datetime) -> None:
     numbers = recent.values("recipient_key").distinct().count()
     if numbers < rate.limit:
         return  # few people who ask often are no range that somebody rents
-    is_paused = PrefixPause.objects.bulk_create(
-        [PrefixPause(
-            organization=organization, prefix=verification.prefix, country=verification.country, numbers=numbers,
-            is_only_reported=organization.otp_guard_only_reports, paused_at=at,
-        )],
-        ignore_conflicts=True,
+    is_reported = organization.otp_guard_only_reports
+    # A range that was only reported is paused for good once the guard does more than report; nobody has to resume it first.
+    PrefixPause.objects.update_or_create(
+        organization=organization, prefix=verification.prefix, resumed_at=None,
+        defaults={"is_only_reported": is_reported, "numbers": numbers, "paused_at": at, "country": verification.country},
     )  # fmt: skip
-    if is_paused:
-        limits.clear(_unentered(verification))
-        audit.record(
-            "otp.prefix_paused", via=Via(door="otp"), actor_name="switchboard", subject=verification.prefix, organization=organization,
-            rule="reported" if organization.otp_guard_only_reports else "paused", numbers=numbers,
-        )  # fmt: skip
+    limits.clear(_unentered(verification))
+    audit.record(
+        "otp.prefix_paused", via=Via(door="otp"), actor_name="switchboard", subject=verification.prefix, organization=organization,
+        rule="reported" if is_reported else "paused", numbers=numbers,
+    )  # fmt: skip
 
 
 def note_entered(*, verification: OtpVerification) -> None:

@@ -445,7 +445,7 @@ def test_a_code_that_nobody_enters_goes_on_by_the_plan_until_it_is_entered(cast:
         id_ = ask(cast, by)
         assert otp_plans.follow() == 0
     with time_machine.travel(at + timedelta(seconds=60), tick=False):
-        assert (otp_plans.follow(), otp.follow_plans()) == (1, 0)
+        assert (otp_plans.follow(), otp_plans.follow()) == (1, 0)
         assert messages(id_)[1:] == [("VOICE", TO, State.PENDING)]
     with time_machine.travel(at + timedelta(seconds=180), tick=False):
         assert otp_plans.follow() == 1
@@ -567,6 +567,24 @@ def test_a_guard_that_only_reports_lets_all_codes_through(cast: Cast, by: Princi
     pump(cast, by, 9)
     assert PrefixPause.objects.get().is_only_reported is True
     assert AuditEvent.objects.get(event="otp.reported").count >= 1
+
+
+def test_a_range_that_was_only_reported_is_paused_once_the_guard_does_more(
+    cast: Cast, by: Principal, settings: Any
+) -> None:
+    settings.OTP_PREFIX_UNENTERED = (3, 86400)
+    acme = cast.organization("acme")
+    acme.otp_guard_only_reports = True
+    acme.save()
+    pump(cast, by, 4)
+    assert PrefixPause.objects.get().is_only_reported is True
+    acme.otp_guard_only_reports = False
+    acme.save()
+    for n in range(4):
+        ask(cast, by, f"+467017406{50 + n:02d}")
+    assert PrefixPause.objects.get().is_only_reported is False
+    with pytest.raises(TooManyAttempts):
+        ask(cast, by, "+46701740699")
 
 
 # --- what is left ---------------------------------------------------------------------------------------------------
