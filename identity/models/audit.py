@@ -71,6 +71,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["organization", "-id"]),
             models.Index(fields=["event", "-id"]),
             models.Index(fields=["subject_user", "-id"]),
+            models.Index(fields=["subject", "-id"]),
             models.Index(fields=["id"], condition=models.Q(seal=None), name="audit_unsealed"),
         ]
 
