@@ -28,6 +28,7 @@ from identity.models import (
     User,
 )
 from identity.principal import Principal
+from integrations.models import ExternalIdentity
 
 FORMAT = {"format": "switchboard-export", "version": 1}
 Ids = dict[type[models.Model], set[Any]]
@@ -72,6 +73,7 @@ SORTS = (
     Sort("client_secret", ClientSecret, way="client__organization", digests=("digest",), is_only_secret=True),
     Sort("api_key", ApiKey, digests=("digest",), is_only_secret=True),
     Sort("application", Application, sealed="sealed"),
+    Sort("external_identity", ExternalIdentity, way="application__organization"),
     Sort("key", Key, sealed="private_sealed", is_only_secret=True),
 )
 BY_NAME = {sort.name: sort for sort in SORTS}

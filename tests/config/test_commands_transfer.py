@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from config import strongbox, transfer
 from identity import applications, clients, crypto, organizations, second_factor, users
 from identity.models import ApiKey, Application, AuditEvent, Client, Key, Organization, TotpDevice, User
 from identity.principal import Principal, Role, Via
+from integrations.models import ExternalIdentity
 from tests.cast import Cast
 from tests.config.commands import manage, refusal
 
@@ -49,7 +51,11 @@ def furnish(cast: Cast, console: Principal) -> None:
     users.create(
         by=cast.principal("alice"), username="grace", email="grace@acme.example", organization=cast.organization("acme")
     )
-    organizations.change(by=console, organization=cast.organization("acme"), money_budget_per_day="12.50")
+    organizations.change(by=console, organization=cast.organization("acme"), money_budget_per_day=Decimal("12.50"))
+    through = Application.objects.get(pk=cast.said["applications"]["openid"])
+    ExternalIdentity.objects.create(
+        application=through, issuer="https://id.acme.example", subject="1", user=cast.user("bob")
+    )
     key = Key(organization=cast.organization("acme"), type="RSA", size=2048, public_key="ssh-rsa AAAA", comment="desk")
     key.private_sealed = crypto.seal("-----BEGIN PRIVATE KEY-----", place=key.place())
     key.save()
@@ -88,7 +94,7 @@ def test_an_export_without_a_passphrase_holds_no_secret(cast: Cast, console: Pri
     secrets += TotpDevice.objects.values_list("secret_sealed", flat=True)
     assert [secret for secret in secrets if secret in said] == []
     assert {json.loads(line).get("row") for line in said.splitlines()} == {
-        None, "organization", "user", "membership", "agent", "client", "application",
+        None, "organization", "user", "membership", "agent", "client", "application", "external_identity",
     }  # fmt: skip
 
 
