@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.urls import reverse
 
 from identity import clock, crypto, otp
-from identity.errors import CredentialRevoked, Unavailable, WrongCredentials
+from identity.errors import CredentialRevoked, Unavailable, UpstreamRefused, WrongCredentials
 from identity.models import Application, AuditEvent, OtpVerification
 from identity.principal import Via
 from integrations import tasks
@@ -22,7 +23,7 @@ from integrations.models import Callback
 from integrations.stories import callbacks
 from tests.cast import Cast
 from tests.identity.admin.conftest import admin_of
-from tests.integrations.stories.genesys_cloud import CALLBACKS, GenesysCloud, open_genesys
+from tests.integrations.stories.genesys_cloud import CALLBACKS, QUEUES, GenesysCloud, open_genesys
 from tests.integrations.vendors.stand_in import Asked
 from tests.processes import Portal
 from tickets import redemptions
@@ -65,7 +66,7 @@ def hold(pair: tuple[str, str]) -> OtpVerification:
 
 def request(application: Application, held: OtpVerification, **more: Any) -> callbacks.Made:
     return callbacks.request(
-        by=callbacks.holder(held, via=VIA), verification=held, application=application, command=COMMAND, words=WORDS, **more
+        by=callbacks.holder(held, via=VIA), verification=held, application=application, words=WORDS, **{"command": COMMAND, **more}
     )  # fmt: skip
 
 
@@ -156,6 +157,42 @@ def test_an_answer_that_comes_after_the_sweep_revives_nothing(
     assert held.consumed_at is None
 
 
+def test_a_queue_that_is_found_after_the_sweep_gets_no_ticket(
+    transactional_db: None, application: Application, pair: tuple[str, str], genesys: GenesysCloud
+) -> None:
+    def late(asked: Asked) -> Any:
+        Callback.objects.update(created_at=clock.now() - timedelta(minutes=6))
+        assert callbacks.sweep() == 1
+        del genesys.instead[QUEUES]
+        return genesys.answer(asked)
+
+    genesys.instead[QUEUES] = late
+
+    with pytest.raises(Unavailable):
+        request(application, hold(pair), command={**COMMAND, "queueId": "", "queueName": "Kundtjänst"})
+
+    assert (rows(), Ticket.objects.count(), genesys.commands()) == ([("unavailable", "interrupted")], 0, [])
+
+
+def test_a_database_that_fails_on_the_way_back_leaves_the_rest_to_the_sweep(
+    application: Application, pair: tuple[str, str], genesys: GenesysCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_said: Any) -> None:
+        raise OperationalError("the connection is gone")
+
+    genesys.fail(CALLBACKS, 422, {"code": "no.such.skill"})
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.tickets, "delete", fail)
+        with pytest.raises(UpstreamRefused, match=r"no\.such\.skill"):
+            request(application, hold(pair))
+    assert rows() == [("requested", "")]
+
+    with time_machine.travel(clock.now() + timedelta(minutes=6)):
+        assert callbacks.sweep() == 1
+
+    assert [one.deleted_at is not None for one in Ticket.objects.all()] == [True]
+
+
 def test_a_pair_that_was_used_up_meanwhile_leaves_no_ticket(
     transactional_db: None, application: Application, pair: tuple[str, str], genesys: GenesysCloud
 ) -> None:
@@ -241,6 +278,7 @@ def test_a_scheduled_callback_shows_in_the_admin_with_its_state_and_a_link_to_it
         assert made.room.ticket_id not in shown
         assert NUMBER not in shown
     assert "conv-1" in page
+    assert made.room.ticket_id not in repr(made)
     assert alice.get(ticket).status_code == 200
     assert alice.get(f"{LIST}{row.pk}/history/").headers["Location"].endswith(made.room.ticket.name.replace(" ", "+"))
 

@@ -139,8 +139,12 @@ def test_the_links_of_a_callback_begin_with_the_portal_unless_something_else_is_
         ({"queueId": None, "routingData": {"queueName": "?", "queueId": "q-9"}}, {"routingData": {"queueId": "q-9"}}),
         ({"queueId": "", "queueName": "Kundtjänst"}, {"queueId": "q-1"}),
         ({"queueName": None, "routingData": None}, {"queueId": "q-7"}),
+        (
+            {"queueId": None, "queueName": "Kundtjänst", "routingData": {"queueName": "Kundtjänst"}},
+            {"queueId": "q-1", "routingData": {"queueId": "q-1"}},
+        ),
     ],
-    ids=["name", "star", "both", "routing-name", "routing-both", "empty-id", "nulls"],
+    ids=["name", "star", "both", "routing-name", "routing-both", "empty-id", "nulls", "twice"],
 )  # fmt: skip
 def test_a_queue_may_stand_by_its_name_and_goes_on_by_its_id(
     genesys: GenesysCloud, ask: Asker, asked: dict[str, Any], ready: dict[str, Any]
@@ -149,6 +153,7 @@ def test_a_queue_may_stand_by_its_name_and_goes_on_by_its_id(
 
     (sent,) = genesys.commands()
     assert {name: said for name, said in sent.items() if name != "data"} == {**command(queueId=None), **ready}
+    assert len(genesys.asked(QUEUES)) == (1 if "q-7" not in str(ready) and "q-9" not in str(ready) else 0)
 
 
 @pytest.mark.parametrize("name", ["KUNDTJÄNST", "*", "Kundtj*", "nobody"])
@@ -297,6 +302,15 @@ def test_a_refusal_of_genesys_is_400_with_its_word_and_leaves_no_ticket(
     assert [(row.state, row.error) for row in Callback.objects.all()] == [
         (State.REFUSED, "" if error == "invalid_request" else error)
     ]
+
+
+def test_a_refused_look_for_a_queue_is_400_with_its_word(genesys: GenesysCloud, ask: Asker) -> None:
+    genesys.fail(QUEUES, 429, {"code": "too.many.requests"})
+
+    answer = ask(command(queueId=None, queueName="Kundtjänst"))
+
+    assert (answer.status_code, answer.json()) == (400, {"error": "too.many.requests"})
+    assert (genesys.commands(), open_tickets()) == ([], [])
 
 
 def test_genesys_cannot_make_us_repeat_what_we_told_it(genesys: GenesysCloud, ask: Asker) -> None:
