@@ -111,6 +111,16 @@ def test_reports_that_overtake_each_other_take_nothing_back(message: OutboxMessa
     assert (statuses, left(message)) == ([204] * 6, (State.DELIVERED, "delivered", ""))
 
 
+@pytest.mark.parametrize(("words", "last"), [(["sent", "sending", "queued"], "sent"), (["in-progress", "ringing", "initiated"], "in-progress"), (["accepted", "sending", "sent"], "sent")], ids=["message", "call", "in order"])  # fmt: skip
+def test_a_word_on_the_way_that_was_overtaken_counts_for_nothing(
+    message: OutboxMessage, words: list[str], last: str
+) -> None:
+    for word in words:
+        assert post(message, form(word)).status_code == 204
+
+    assert left(message) == (State.SENT, last, "")
+
+
 def test_a_word_that_nobody_knows_says_nothing(message: OutboxMessage) -> None:
     assert post(message, form("teleported")).status_code == 204
 
