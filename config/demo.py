@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from identity import applications, clients, organizations, personal_tokens, toke
 from identity.models import ApiKey, Application, Client, Organization, User
 from identity.policy import GRANTS
 from identity.principal import Principal, Role, at_the_console
+from integrations.sandbox.known import CLIENTS as CLIENTS_AT
 
 A, S, G = Role.ADMIN, Role.SUPERVISOR, Role.AGENT
 
@@ -36,34 +38,45 @@ CLIENTS: dict[str, dict[str, Any]] = {
     "agent_sso": {"organization": "acme", "roles": ["Agent"], "serves_sign_in": True, "redirects": True},
     "globex_sso": {"organization": "globex", "roles": ["Agent"], "serves_sign_in": True},
 }
+
+
+def _client_at(vendor: str) -> dict[str, str]:
+    """Answer the client that the demo's application is at a vendor's stand-in."""
+    client = CLIENTS_AT[vendor]
+    return {"clientId": client.id, "clientSecret": client.secret}
+
+
 APPLICATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "genesys": ("GENESYS", {
         "organizationId": "00000000-0000-4000-8000-0000000000ac", "pcEnvironment": "mypurecloud.ie",
-        "serviceParameters": {"clientId": "demo-genesys", "clientSecret": "demo-genesys-secret"},
+        "serviceParameters": _client_at("genesys"),
         "agentParameters": {"embedded": True}, "customerParameters": {"theme": "light"},
     }),
     "talkdesk": ("TALKDESK_OPENID", {
-        "account": "acme", "region": "eu", "serviceParameters": {"clientId": "demo-talkdesk", "clientSecret": "demo-talkdesk-secret"},
+        "account": "acme", "region": "eu", "serviceParameters": _client_at("talkdesk"),
     }),
     "nice": ("NICE_CXONE_OPENID", {
-        "issuer": "https://cxone.niceincontact.com", "serviceParameters": {"clientId": "demo-nice", "clientSecret": "demo-nice-secret"},
+        "issuer": "https://cxone.niceincontact.com", "serviceParameters": _client_at("nice"),
     }),
     "openid": ("STANDALONE_OPENID", {
-        "issuer": "https://id.acme.example", "serviceParameters": {"clientId": "demo-openid", "clientSecret": "demo-openid-secret"},
+        "issuer": "https://id.acme.example", "serviceParameters": _client_at("openid"),
     }),
 }  # fmt: skip
+# How acme's people sign in with a vendor for which the sandbox stands in: as those who have its address here already.
+SIGN_IN = {"enabled": True, "linkBy": "email", "logsOut": True}
 
 
-def build(known: dict[str, Any] | None = None) -> dict[str, Any]:
+def build(known: dict[str, Any] | None = None, *, stand_ins: Sequence[str] = ()) -> dict[str, Any]:
     """Make what is missing of the cast and answer it in the shape of `demo.json`; entries that are `known` stay as they are.
 
-    A secret cannot be read back: where the row is there and its entry is not, the entry is left out.
+    With the vendors of `stand_ins` acme's people may sign in. A secret cannot be read back: where the row is there and its
+    entry is not, the entry is left out.
     """
     by, cast = at_the_console(), dict(known or {})
     acme = _organization(
         by, "acme", "Acme",
         link_bases=["https://auvious.video", "https://portal.acme.example", settings.PUBLIC_URL], otp_countries=["SE", "GR", "DE", "GB", "US"],
-        cors_origins=["https://desk.acme.example", "http://localhost:3000"],
+        cors_origins=["https://desk.acme.example", "http://localhost:3000"], sign_in_domains=["acme.example"] if stand_ins else [],
     )  # fmt: skip
     globex = _organization(by, "globex", "Globex", link_bases=[settings.PUBLIC_URL], otp_countries=["SE"])
     places = {"acme": acme, "globex": globex}
@@ -80,7 +93,9 @@ def build(known: dict[str, Any] | None = None) -> dict[str, Any]:
     )
     _fill(cast, "api_keys", {n: lambda n=n, o=o: _api_key(by, o) for n, o in places.items()})
     _fill(cast, "clients", {n: lambda n=n: _client(by, n, places, **CLIENTS[n]) for n in CLIENTS})
-    _fill(cast, "applications", {n: lambda n=n: _application(by, n, acme) for n in APPLICATIONS})
+    _fill(
+        cast, "applications", {n: lambda n=n: _application(by, n, acme, signs_in=n in stand_ins) for n in APPLICATIONS}
+    )
     _fill(cast, "ping_tokens", {"bob": lambda: _personal_token(by, "bob", acme)})
     return cast
 
@@ -89,7 +104,7 @@ class ForeignCast(Exception):
     """A `demo.json` tells of people whom the database does not know."""
 
 
-def write(path: Path) -> dict[str, Any]:
+def write(path: Path, *, stand_ins: Sequence[str] = ()) -> dict[str, Any]:
     """Make what is missing and write `demo.json` for its owner only; what it said before, it still says.
 
     Rows and file come together: a secret whose row was kept and whose entry was lost could never be told again. Raises
@@ -100,7 +115,7 @@ def write(path: Path) -> dict[str, Any]:
     if known and not User.objects.filter(pk__in=known).exists():
         raise ForeignCast(path)
     with transaction.atomic():
-        cast = build(json.loads(json.dumps(before)))
+        cast = build(json.loads(json.dumps(before)), stand_ins=stand_ins)
         if cast != before:
             _replace(path, cast)
     return cast
@@ -184,10 +199,13 @@ def _client(
     return entry
 
 
-def _application(by: Principal, name: str, organization: Organization) -> str:
+def _application(by: Principal, name: str, organization: Organization, *, signs_in: bool) -> str:
     type_, config = APPLICATIONS[name]
     found = Application.objects.filter(organization=organization, type=type_).order_by("created_at").first()
-    return str((found or applications.create(by=by, organization=organization, type_=type_, config=config)).pk)
+    if found is None:
+        more = {"signIn": SIGN_IN} if signs_in else {}
+        found = applications.create(by=by, organization=organization, type_=type_, config={**config, **more})
+    return str(found.pk)
 
 
 def _personal_token(by: Principal, name: str, organization: Organization) -> str:

@@ -12,16 +12,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+import requests
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from config import stand_ins
 from config.management.commands.serve import bound_socket
 from config.supervisor import Child, Supervisor
 from tests.processes import Portal
+
+SANDBOX = "integrations.sandbox"
 
 
 def free_port() -> int:
@@ -67,7 +72,7 @@ class Served:
             time.sleep(0.1)
 
     def family(self) -> dict[str, int]:
-        """The pids of the children by what they are: web, worker, beat."""
+        """The pids of the children by what they are: web, worker, beat, and what stands in for the vendors."""
         found = {}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -76,7 +81,7 @@ class Served:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if parent == self.process.pid:
-                name = next((word for word in ("gunicorn", "worker", "beat") if word in words), "other")
+                name = next((word for word in ("gunicorn", "worker", "beat", SANDBOX) if word in words), "other")
                 found[name] = int(folder.name)
         return found
 
@@ -96,7 +101,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     running = Served(tmp_path_factory.mktemp("serve"))
     running.wait_until(lambda: running.status("/readyz") == 200)
-    running.wait_until(lambda: set(running.family()) == {"gunicorn", "worker", "beat"})
+    running.wait_until(lambda: set(running.family()) == {"gunicorn", "worker", "beat", SANDBOX})
     yield running
     if running.process.poll() is None:
         os.killpg(running.process.pid, signal.SIGKILL)
@@ -109,6 +114,69 @@ def test_it_says_where_to_go_and_where_the_passwords_are(served: Served) -> None
         assert f"http://127.0.0.1:{served.port}{address}" in served.log()
     assert str(served.data / "demo.json") in served.log()
     assert [person for person in cast["users"].values() if person["password"] in served.log()] == []
+
+
+def stand_in_of(served: Served, name: str) -> str:
+    """Where a stand-in is, as it was said at the start."""
+    found = re.search(r"Stand-ins for (.*) answer at (http://127\.0\.0\.1:[0-9]+)/$", served.log(), re.MULTILINE)
+    assert found is not None
+    assert name in found[1]
+    return found[2]
+
+
+def test_a_newcomer_has_a_token_refreshed_by_a_stand_in(served: Served) -> None:
+    cast, sandbox = json.loads((served.data / "demo.json").read_text()), stand_in_of(served, "Talkdesk")
+    portal, client = f"http://127.0.0.1:{served.port}", cast["clients"]["acme_service"]
+    with requests.Session() as line:
+        bearer = line.post(
+            f"{portal}/security/oauth/token", data={"grant_type": "client_credentials"}, timeout=30,
+            auth=(client["client_id"], client["client_secret"]),
+        ).json()["access_token"]  # fmt: skip
+        first = line.post(f"{sandbox}/talkdesk/refresh-token", timeout=30).json()["refresh_token"]
+
+        def refresh(token: str) -> requests.Response:
+            headers = {"Authorization": f"Bearer {bearer}"}
+            return line.post(f"{portal}/security/talkdesk/refresh_token", json={"refresh_token": token}, headers=headers, timeout=30)  # fmt: skip
+
+        second = refresh(first)
+        assert (second.status_code, set(second.json())) == (
+            200, {"access_token", "token_type", "expires_in", "refresh_token"},
+        )  # fmt: skip
+        assert second.json()["refresh_token"] != first
+        assert (refresh(first).status_code, refresh(first).json()) == (400, {"error": "invalid_grant"})
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({}, "Genesys Cloud, Talkdesk, NICE CXone, an OpenID provider"),
+        ({"GENESYS_BASE_URL": "http://127.0.0.1:9", "OPENID_BASE_URL": "http://127.0.0.1:9"}, "Talkdesk, NICE CXone"),
+    ],
+    ids=["none named", "two named"],
+)
+def test_a_vendor_that_the_operator_names_has_no_stand_in(settings: Any, more: dict[str, str], named: str) -> None:
+    for name, value in more.items():
+        setattr(settings, name, value)
+    settings.PORT = free_port() - 1000
+
+    with stand_ins.prepared(stand_ins.wanted()) as sandbox:
+        assert sandbox is not None
+        assert sandbox.names == named
+        assert sandbox.environment.keys() & more.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORTAL_ENV", "production"), ("BIND", "0.0.0.0")],  # noqa: S104  # a setting that nobody binds here
+    ids=["production", "open to others"],
+)
+def test_in_production_and_where_others_reach_the_portal_nothing_stands_in(
+    settings: Any, name: str, value: str
+) -> None:
+    setattr(settings, name, value)
+
+    with stand_ins.prepared(stand_ins.wanted()) as sandbox:
+        assert sandbox is None
 
 
 def test_everything_it_writes_is_for_its_owner_only(served: Served) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from config import demo
@@ -16,12 +16,18 @@ class Command(BaseCommand):
 
     help = "Makes the demo cast of a laptop: adds what is missing, changes nothing that is there."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--stand-in", action="append", default=[], dest="stand_ins", choices=list(demo.APPLICATIONS),
+            help="People of acme sign in with this vendor, for which the sandbox stands in (repeatable; new applications only).",
+        )  # fmt: skip
+
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PORTAL_ENV == "production":
             raise CommandError(_("The demo cast is for laptops; PORTAL_ENV is production."))
         path = settings.DATA_DIR / "demo.json"
         try:
-            demo.write(path)
+            demo.write(path, stand_ins=options["stand_ins"])
         except demo.ForeignCast:
             raise CommandError(
                 _("%(file)s tells of people whom this database does not know; move it away to make a new cast.")

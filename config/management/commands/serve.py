@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 from django.utils.translation import gettext as _
 
+from config import stand_ins
+from config.stand_ins import StandIns
 from config.supervisor import Child, Supervisor
 
 ROOM_TO_LISTEN_SECONDS = 60.0
@@ -42,17 +45,20 @@ class Command(BaseCommand):
                 raise CommandError(
                     _("The database that DATABASE_URL or DATA_DIR names cannot be used: %s") % said
                 ) from None
+            vendors = stand_ins.wanted()
             if settings.PORTAL_ENV == "development":
-                call_command("demo")
+                call_command("demo", stand_ins=vendors)
             connections.close_all()
-            try:
-                self.serve(supervisor, bound)
-            finally:
-                supervisor.stop()
+            with stand_ins.prepared(vendors) as sandbox:
+                try:
+                    self.serve(supervisor, bound, sandbox)
+                finally:
+                    supervisor.stop()
 
-    def serve(self, supervisor: Supervisor, bound: socket.socket) -> None:
+    def serve(self, supervisor: Supervisor, bound: socket.socket, sandbox: StandIns | None) -> None:
         """Starts the web server first: it is what somebody waits for, and two cores import three programs slowly."""
-        web = child("web", WEB, bound)
+        where = sandbox.environment if sandbox else {}
+        web = child("web", WEB, bound, where)
         supervisor.start(web)
         deadline = time.monotonic() + ROOM_TO_LISTEN_SECONDS
         while not supervisor.is_stopping and not answers(bound):
@@ -61,12 +67,14 @@ class Command(BaseCommand):
             time.sleep(0.05)
         if supervisor.is_stopping:
             return
-        self.say_where()
-        supervisor.start(child("worker", WORKER))
-        supervisor.start(child("beat", BEAT))
+        self.say_where(sandbox)
+        supervisor.start(child("worker", WORKER, environment=where))
+        supervisor.start(child("beat", BEAT, environment=where))
+        if sandbox:
+            supervisor.start(sandbox.child())
         supervisor.run()
 
-    def say_where(self) -> None:
+    def say_where(self, sandbox: StandIns | None) -> None:
         base = settings.PUBLIC_URL
         self.stdout.write(_("Switchboard answers at %(url)s") % {"url": f"{base}/"})
         for path, what in (
@@ -77,6 +85,9 @@ class Command(BaseCommand):
             self.stdout.write(f"  {base}{path}  {what}")
         if settings.PORTAL_ENV == "development":
             self.stdout.write(_("The first passwords are in %(file)s") % {"file": settings.DATA_DIR / "demo.json"})
+        if sandbox:
+            said = {"vendors": sandbox.names, "url": f"{sandbox.url}/"}
+            self.stdout.write(_("Stand-ins for %(vendors)s answer at %(url)s") % said)
         self.stdout.write(_("Ctrl-C stops everything."))
         self.stdout.flush()
 
@@ -111,15 +122,20 @@ def answers(bound: socket.socket) -> bool:
         return False
 
 
-def child(name: str, command: tuple[str, ...], bound: socket.socket | None = None) -> Child:
-    """A process of the portal: the same environment, and the folder of counters that the web processes share."""
-    environment = {**os.environ, "DATA_DIR": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1"}
+def child(
+    name: str,
+    command: tuple[str, ...],
+    bound: socket.socket | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Child:
+    """A process of the portal: the same environment and more, and the folder of counters that the web processes share."""
+    given = {**os.environ, "DATA_DIR": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1", **(environment or {})}
     # Celery warns root of pickled messages; ours are JSON and nothing else is accepted.
-    environment["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
+    given["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
     if bound is not None:
-        environment["PROMETHEUS_MULTIPROC_DIR"] = str(emptied(settings.DATA_DIR / "metrics"))
-        environment["SWITCHBOARD_SOCKET"] = f"fd://{bound.fileno()}"
-    return Child(name, command, environment, str(settings.BASE_DIR), (bound.fileno(),) if bound else ())
+        given["PROMETHEUS_MULTIPROC_DIR"] = str(emptied(settings.DATA_DIR / "metrics"))
+        given["SWITCHBOARD_SOCKET"] = f"fd://{bound.fileno()}"
+    return Child(name, command, given, str(settings.BASE_DIR), (bound.fileno(),) if bound else ())
 
 
 def emptied(folder: Path) -> Path:
