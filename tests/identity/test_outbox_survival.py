@@ -15,7 +15,6 @@ from django.conf import settings as running
 from django.db import transaction
 from django.db.models import F
 
-from config.database import database
 from identity import clock, outbox, tasks
 from identity.models import OutboxMessage
 from integrations.gateways.spool import SpoolGateway
@@ -264,11 +263,7 @@ def test_a_worker_whose_broker_goes_away_sends_what_was_accepted_when_it_comes_b
     assert [kept["to"] for kept in twilio.kept["Messages"]] == [before.to, meanwhile.to]
 
 
-# A process on the database's own host has its clock: SQLite's is everybody's.
-MINUTES_OFF = [0] if "sqlite" in database(running.DATABASE_URL, running.DATA_DIR)["ENGINE"] else [-10, 10]
-
-
-@pytest.mark.parametrize("minutes", MINUTES_OFF)
+@pytest.mark.parametrize("minutes", [-10, 10])
 def test_a_worker_whose_clock_is_off_sends_in_time_and_tries_again_in_time(
     transactional_db: None, cast: Cast, twilio: TwilioServer, start_worker: Callable[..., Running], tmp_path: Path, minutes: int
 ) -> None:  # fmt: skip
