@@ -16,6 +16,7 @@ from identity.admin.made import OwnedForm
 from identity.errors import Invalid, Malformed
 from identity.models import Application
 from integrations import edge
+from integrations.providers.policy import Policy
 from integrations.vendors import configs
 
 # Stands for a stored secret: it is shown instead, and sent back it means that the secret stays.
@@ -124,7 +125,10 @@ class ApplicationForm(OwnedForm):
 
     def _leads_elsewhere(self, asked: dict[str, Any]) -> bool:
         addresses = configs.sections_of(self.type_)[""]["properties"]
-        return any(asked.get(name) != self.stored.get(name) for name in addresses)
+        places = [
+            [config.get(name) for name in addresses] + [Policy.of(config).hosts] for config in (asked, self.stored)
+        ]
+        return places[0] != places[1]
 
     def _check(self, asked: dict[str, Any]) -> None:
         try:

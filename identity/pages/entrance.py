@@ -138,23 +138,26 @@ def _login_page(
     request: PortalRequest, form: SignIn, *, status: int = 200, company: Company | None = None
 ) -> HttpResponse:
     target = request.POST.get("next", "") or request.GET.get("next", "")
+    again = "again" in request.GET or bool(request.POST.get("again"))
     others = ways()
     context = {
         "form": form, "cookies_need_https": not request.is_secure() and not _is_loopback(request),
-        "ways": _with_next(others.offered(host=request.get_host()), target),
-        "company": company or (Company(initial={"next": target}) if others.are_there() else None),
+        "ways": _led(others.offered(host=request.get_host()), target, again=again),
+        "company": company or (Company(initial={"next": target, "again": "1" if again else ""}) if others.are_there() else None),
     }  # fmt: skip
     if company is not None and company.is_valid():
-        context["company_ways"] = _with_next(others.offered(email=company.cleaned_data["email"]), target)
+        context["company_ways"] = _led(others.offered(email=company.cleaned_data["email"]), target, again=again)
     response = render(request, "pages/login.html", context, status=status)
     # Where csp.decorators.csp_update puts it.
     response._csp_update = {"form-action": _leads_to(target)}  # type: ignore[attr-defined]
     return response
 
 
-def _with_next(offered: list[Way], target: str) -> list[Way]:
-    said = f"?{urlencode({'next': own_path(target, otherwise='/')})}" if target else ""
-    return [Way(way.address + said, way.label) for way in offered]
+def _led(offered: list[Way], target: str, *, again: bool) -> list[Way]:
+    """Answer the ways with what travels along: where to go then, and whether a fresh proof is wanted."""
+    said = {"next": own_path(target, otherwise="/")} if target else {}
+    query = urlencode(said | ({"again": "1"} if again else {}))
+    return [Way(f"{way.address}?{query}" if query else way.address, way.label) for way in offered]
 
 
 def _leads_to(target: str) -> list[str]:

@@ -58,12 +58,13 @@ class SignIn(Form):
 
 
 class Company(Form):
-    """An e-mail address, of which only the company counts; `next` travels along."""
+    """An e-mail address, of which only the company counts; `next` and `again` travel along."""
 
     email = forms.EmailField(
         label=_("E-mail address at work"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
     )
     next = forms.CharField(required=False, widget=forms.HiddenInput)
+    again = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         # Beside another form on the same page: their fields must not share an id.

@@ -28,11 +28,17 @@ LONGEST_PARAMETER = 4000
 
 @methods("GET")
 def begin(request: PortalRequest, application_id: str) -> HttpResponse:
-    """Send the browser to the provider."""
+    """Send the browser to the provider; another site's link opens no new session in the place of one that is open."""
+    if request.own and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        return HttpResponseRedirect(settings.LOGIN_URL)
     target = own_path(request.GET.get("next", ""), otherwise="")
     try:
         begun = sign_in_with.begin(
-            application_id=application_id, next_path=target, browser=_browser(request), via=via_of(request, door=DOOR)
+            application_id=application_id,
+            next_path=target,
+            browser=_browser(request),
+            via=via_of(request, door=DOOR),
+            wants_fresh_proof="again" in request.GET,
         )
     except (SignInRefused, UpstreamUnavailable) as e:
         return _refused(request, application_id, e)

@@ -49,7 +49,7 @@ class GenesysProvider:
     def authorization_address(self, asked: Asked) -> str:
         address: str = prepare_grant_uri(
             f"{self.login.base}/oauth/authorize", self.client_id, "code", redirect_uri=asked.redirect_uri, state=asked.state,
-            code_challenge=create_s256_code_challenge(asked.verifier), code_challenge_method="S256",
+            code_challenge=create_s256_code_challenge(asked.verifier), code_challenge_method="S256", prompt=asked.prompt,
         )  # fmt: skip
         return address
 

@@ -67,7 +67,7 @@ class OpenIdProvider:
         endpoint = self._metadata()["authorization_endpoint"]
         address: str = prepare_grant_uri(
             endpoint, self.client_id, "code", redirect_uri=asked.redirect_uri, scope=[*SCOPES, *self.policy.scopes], state=asked.state,
-            nonce=asked.nonce, code_challenge=create_s256_code_challenge(asked.verifier), code_challenge_method="S256",
+            nonce=asked.nonce, code_challenge=create_s256_code_challenge(asked.verifier), code_challenge_method="S256", prompt=asked.prompt,
         )  # fmt: skip
         return address
 

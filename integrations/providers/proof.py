@@ -63,6 +63,12 @@ class Asked:
     nonce: str
     verifier: str
     redirect_uri: str
+    wants_fresh_proof: bool = False
+
+    @property
+    def prompt(self) -> str | None:
+        """What makes a provider ask somebody whom it knows already (OpenID Connect Core, 3.1.2.1)."""
+        return "login" if self.wants_fresh_proof else None
 
     def __repr__(self) -> str:
         return "Asked(…)"

@@ -79,10 +79,11 @@ class Ways:
         return f"/login/with/left/{row.pk}/" if row else ""
 
 
-def begin(*, application_id: str, next_path: str, browser: str, via: Via) -> Begun:
+def begin(*, application_id: str, next_path: str, browser: str, via: Via, wants_fresh_proof: bool = False) -> Begun:
     """Begin a sign-in with an application and answer where the browser has to go.
 
-    `browser` is the secret that it brought from another tab, or nothing. Raises NotFound (unknown, not offered),
+    `browser` is the secret that it brought from another tab, or nothing; with `wants_fresh_proof` the provider asks also
+    whom it knows already. Raises NotFound (unknown, not offered),
     TooManyAttempts (THROTTLE_LOGIN_PER_ADDRESS counts those that came to nothing), SignInRefused, UpstreamUnavailable.
     """
     at = clock.now()
@@ -90,7 +91,7 @@ def begin(*, application_id: str, next_path: str, browser: str, via: Via) -> Beg
     charged = limits.charge(_limit(via), Rate.of(settings.THROTTLE_LOGIN_PER_ADDRESS), at=at)
     if not charged.is_within:
         raise TooManyAttempts(retry_after=charged.until - at)
-    asked = Asked(crypto.make(), crypto.make(), crypto.make(), _redirect_uri(application))
+    asked = Asked(crypto.make(), crypto.make(), crypto.make(), _redirect_uri(application), wants_fresh_proof)
     address = _provider(application).authorization_address(asked)
 
     browser = browser or crypto.make()

@@ -277,3 +277,28 @@ def test_an_application_of_an_unknown_type_is_shown_but_not_edited(cast: Cast, a
     assert set(answer.context["adminform"].form.fields) == {"is_visible", "allows_anonymous_registration"}
     assert MASK in answer.text
     assert "p1" not in answer.text
+
+
+def test_what_is_decided_about_signing_in_is_edited_by_its_fields(nice: Application, admin_of: Admin) -> None:
+    alice, at = admin_of("alice"), "config.signIn"
+    decided = {
+        f"{at}.enabled": "on", f"{at}.label": "Continue with NICE", f"{at}.linkBy": "email", f"{at}.roleClaim": "groups",
+        f"{at}.roles": '{"leads": "Supervisor"}', f"{at}.logsOut": "on",
+    }  # fmt: skip
+    wrong = alice.post(page_of(nice), asked(**decided | {f"{at}.roles": '{"gods": "ClientService"}'}))
+    assert errors_of(wrong)
+
+    assert alice.post(page_of(nice), asked(**decided)).status_code == 302
+    assert stored(nice)["signIn"] == {
+        "enabled": True, "label": "Continue with NICE", "linkBy": "email", "roleClaim": "groups", "roles": {"leads": "Supervisor"}, "logsOut": True,
+    }  # fmt: skip
+    assert stored(nice)["serviceParameters"]["clientSecret"] == SECRET
+
+    alice.post(page_of(nice), asked(**{name: said for name, said in decided.items() if name != f"{at}.enabled"}))
+    assert "enabled" not in stored(nice)["signIn"]
+
+
+def test_a_further_host_gets_no_secret_that_was_not_typed_again(nice: Application, admin_of: Admin) -> None:
+    answer = admin_of("alice").post(page_of(nice), asked(**{"config.signIn.hosts": "evil.example"}))
+    assert errors_of(answer) == {"config.serviceParameters.clientSecret", "config.serviceParameters"}
+    assert "signIn" not in stored(nice)

@@ -129,6 +129,29 @@ def test_a_session_before_gives_way(visitor: Visitor, elsewhere: Elsewhere, acme
     assert "bob" in visitor.get("/account/").text
 
 
+def test_another_sites_link_does_not_end_the_session_that_is_open(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application, cast: Cast
+) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert visitor.get(f"/login/with/{acme_id.pk}/", headers=foreign).url.startswith(elsewhere.url), (
+        "nobody is in: a tile may lead here"
+    )
+    visitor.sign_in(cast, "carol")
+    assert visitor.get(f"/login/with/{acme_id.pk}/", headers=foreign).url == "/login/"
+
+
+def test_a_client_that_wants_a_fresh_proof_gets_one_from_the_provider(
+    visitor: Visitor, acme_id: Application, cast: Cast
+) -> None:
+    organizations.change(by=at_the_console(), organization=cast.organization("acme"), sign_in_domains=["acme.example"])
+    assert "prompt" not in visitor.away(acme_id)
+    page = visitor.get("/login/?next=/oauth/authorize&again")
+    assert 'name="again" value="1"' in page.text
+    page = visitor.send("/login/company/", email="bob@acme.example", next="/oauth/authorize", again="1")
+    assert buttons(page) == [f"{portal.PUBLIC_URL}/login/with/{acme_id.pk}/?next=%2Foauth%2Fauthorize&amp;again=1"]
+    assert visitor.away(acme_id, "?again=1")["prompt"] == "login"
+
+
 # --- what does not count as a proof ------------------------------------------------------------------------------------------
 FALSE_CLAIMS: dict[str, dict[str, Any]] = {
     "another issuer": {"iss": "https://id.globex.example"},
