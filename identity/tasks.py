@@ -20,6 +20,7 @@ from identity import (
     outbox,
     sessions,
 )
+from identity.models import OutboxMessage
 
 # Ended sessions stay for a while, so that an owner can see what was open.
 KEPT = timedelta(days=30)
@@ -27,7 +28,8 @@ KEPT = timedelta(days=30)
 
 @shared_task(name="identity.tasks.deliver")
 def deliver(*, message_id: str) -> None:
-    outbox.deliver(message_id=message_id)
+    if outbox.deliver(message_id=message_id) == OutboxMessage.State.DEAD:
+        otp_plans.undelivered(message_id)
 
 
 @shared_task(name="identity.tasks.drain_outbox")

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from django.core import serializers
 
-from identity import clock, crypto, otp, otp_guard, otp_plans, outbox, recipients
+from identity import clock, crypto, otp, otp_guard, otp_plans, outbox, recipients, tasks
 from identity.errors import (
     CredentialRevoked,
     DomainError,
@@ -25,6 +25,7 @@ from identity.errors import (
     WrongCredentials,
 )
 from identity.models import Application, AuditEvent, OtpVerification, OutboxMessage, PrefixPause
+from identity.outbox import DeliveryFailed
 from identity.principal import Principal, Via
 from tests.cast import Cast
 from tests.identity.gates import Gate
@@ -482,6 +483,17 @@ def test_a_message_that_did_not_arrive_brings_the_next_step_at_once(cast: Cast, 
     id_ = ask(cast, by)
     otp_plans.undelivered(OutboxMessage.objects.get(subject_key=id_).pk)
     assert otp_plans.follow() == 1
+
+
+def test_a_message_that_the_gateway_refuses_for_good_brings_the_next_step_at_once(
+    cast: Cast, by: Principal, gate: type[Gate]
+) -> None:
+    plan(cast, "VOICE 600")
+    id_ = ask(cast, by)
+    gate.answers = [DeliveryFailed("no such number", permanent=True)]
+    tasks.deliver(message_id=str(OutboxMessage.objects.get(subject_key=id_).pk))
+    assert otp_plans.follow() == 1
+    assert messages(id_) == [("SMS", TO, State.DEAD), ("VOICE", TO, State.PENDING)]
 
 
 def test_a_step_that_a_limit_refuses_ends_the_plan_and_says_so(cast: Cast, by: Principal, settings: Any) -> None:
