@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from identity import applications, policy
 from identity.admin.made import OwnedHere
-from identity.admin.rows import Deed, asker, sees_all
+from identity.admin.rows import Deed, Page, asker, sees_all
 from identity.errors import NotAllowed
 from identity.models import Application
 from identity.policy import Permission
@@ -25,9 +25,11 @@ from identity.principal import Principal
 from integrations import (
     admin_callbacks,  # noqa: F401  # registers its page
     admin_identities,  # noqa: F401  # registers its page
+    admin_vendors,
     application_forms,
 )
 from integrations.providers import policy as sign_in_policy
+from integrations.stories import trials
 from integrations.vendors import configs
 
 SWITCHES = ("is_visible", "allows_anonymous_registration")
@@ -61,8 +63,15 @@ class ApplicationAdmin(OwnedHere):
 
     reads = Permission.APPLICATIONS_MANAGE
     form = new_form = application_forms.ApplicationForm
+    pages = (
+        Page("vendors/", "vendors", gettext_lazy("Integrations"), "live", Permission.APPLICATIONS_MANAGE, "vendors"),
+    )
     # Who may really delete is a matter of the type: `deeds_for` and the verb ask for that.
     deeds = (
+        Deed(
+            "test", gettext_lazy("Test connection"), Permission.APPLICATIONS_MANAGE, admin_vendors.test,
+            is_offered=lambda row: row.type in trials.VENDORS,
+        ),
         Deed(
             "delete", gettext_lazy("Delete"), Permission.PEOPLE_READ, _delete, tone="bad",
             question=gettext_lazy("Disconnect this application? What its people do through it stops working."),
@@ -89,13 +98,17 @@ class ApplicationAdmin(OwnedHere):
         return self.has_view_permission(request)
 
     def deeds_for(self, request: HttpRequest, row: Application) -> list[Deed]:
-        return super().deeds_for(request, row) if may_write(asker(request), row.type, "delete") else []
+        may_delete = may_write(asker(request), row.type, "delete")
+        return [one for one in super().deeds_for(request, row) if one.name != "delete" or may_delete]
 
     def _may_switch(self, request: HttpRequest) -> bool:
         return policy.may(asker(request), Permission.APPLICATIONS_MANAGE)
 
     def _addable(self, request: HttpRequest) -> list[str]:
         return [type_ for type_ in configs.SCHEMAS if may_write(asker(request), type_, "add")]
+
+    def vendors(self, request: HttpRequest) -> HttpResponse:
+        return admin_vendors.page(request)
 
     # --- the pages --------------------------------------------------------------------------------------------------
 

@@ -81,6 +81,18 @@ class OpenIdProvider:
             claims = {**self._about(metadata, tokens, claims["sub"]), **claims}
         return self._proof(metadata, claims, tokens["id_token"])
 
+    def knows_client(self, asked: Asked) -> bool:
+        """Say whether the provider takes our client: a code that nobody handed out is then all that it minds (RFC 6749, 5.2).
+
+        Raises SignInRefused (its description is not one), UpstreamUnavailable.
+        """
+        metadata = self._metadata()
+        try:
+            self._tokens(metadata, asked, crypto.make())
+        except SignInRefused as e:
+            return e.why is Why.UNPROVEN
+        return True
+
     # --- what is asked ----------------------------------------------------------------------------------------------
 
     def _metadata(self) -> OpenIDProviderMetadata:

@@ -91,7 +91,7 @@ def begin(*, application_id: str, next_path: str, browser: str, via: Via, wants_
     charged = limits.charge(_limit(via), Rate.of(settings.THROTTLE_LOGIN_PER_ADDRESS), at=at)
     if not charged.is_within:
         raise TooManyAttempts(retry_after=charged.until - at)
-    asked = Asked(crypto.make(), crypto.make(), crypto.make(), _redirect_uri(application), wants_fresh_proof)
+    asked = Asked(crypto.make(), crypto.make(), crypto.make(), redirect_uri(application), wants_fresh_proof)
     address = _provider(application).authorization_address(asked)
 
     browser = browser or crypto.make()
@@ -202,7 +202,7 @@ def _label(application: Application) -> str:
     return Policy.of(application.config).label or _("Continue with %s") % name
 
 
-def _redirect_uri(application: Application) -> str:
+def redirect_uri(application: Application) -> str:
     """Answer where this application's provider sends the browser back: an address of its own, so that no two are mixed up."""
     return f"{settings.PUBLIC_URL}/login/with/{application.pk}/callback/"
 
@@ -253,7 +253,7 @@ def _claim(application: Application, state: str, browser: str, *, at: datetime) 
     if waiting.update(answered_at=at, sealed="") != 1:
         raise SignInRefused(Why.STALE, "the answer came too late, or again")
     said: dict[str, str] = json.loads(crypto.open_sealed(row.sealed, place=row.place()))
-    return row, Asked(state, said["nonce"], said["verifier"], _redirect_uri(application))
+    return row, Asked(state, said["nonce"], said["verifier"], redirect_uri(application))
 
 
 def _let_in(application: Application, row: ExternalSignIn, proof: Proof, *, via: Via) -> Arrived:

@@ -34,6 +34,14 @@ PLAIN = re.compile(rf"https?://({LABEL}(\.{LABEL})*|\[[0-9a-f:.]+\])(:[0-9]{{1,5
 TARGET = re.compile(r"/[!-~]*\Z")
 
 
+class Unanswered(UpstreamUnavailable):
+    """A vendor that was asked failed or was silent; `word` says how, and holds nothing of what was sent or received."""
+
+    def __init__(self, vendor: str, word: str) -> None:
+        super().__init__(f"{vendor}: {word}")
+        self.word = word
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a vendor is: its own address, or the one that the operator put in its stead (`<VENDOR>_BASE_URL`)."""
@@ -124,7 +132,7 @@ def ask(
         logger.warning(
             "a vendor failed", extra={"vendor": place.vendor, "error": error, "organization": str(organization_id)}
         )
-        raise UpstreamUnavailable(f"{place.vendor}: {error}")
+        raise Unanswered(place.vendor, error)
     return answer
 
 

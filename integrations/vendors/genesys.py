@@ -76,11 +76,7 @@ def token(*, application: Application, config: dict[str, Any], until: float) -> 
     client_id, secret = _credentials(config)
 
     def fetch() -> dict[str, Any]:
-        said = client.ask(
-            place=place, organization_id=application.organization_id, method="POST", path="/oauth/token",
-            form={"grant_type": "client_credentials"}, authorization=client.basic(client_id, secret),
-            until=until, fits=client_tokens.is_token_answer,
-        )  # fmt: skip
+        said = ask_for_token(application=application, config=config, until=until)
         if not said.is_success:
             raise UpstreamUnavailable(f"{VENDOR}: our own credentials were refused with {said.status}")
         answered: dict[str, Any] = said.json
@@ -88,6 +84,16 @@ def token(*, application: Application, config: dict[str, Any], until: float) -> 
 
     credentials = (place.base, client_id, secret)
     return client_tokens.get(application=application, credentials=credentials, fetch=fetch, until=until)
+
+
+def ask_for_token(*, application: Application, config: dict[str, Any], until: float) -> client.Answer:
+    """Ask for a token of an application's client anew, and answer what was said. Raises UpstreamUnavailable, Invalid."""
+    client_id, secret = _credentials(config)
+    return client.ask(
+        place=client.place(VENDOR, f"https://login.{config['pcEnvironment']}"), organization_id=application.organization_id,
+        method="POST", path="/oauth/token", form={"grant_type": "client_credentials"}, authorization=client.basic(client_id, secret),
+        until=until, fits=client_tokens.is_token_answer,
+    )  # fmt: skip
 
 
 def _credentials(config: dict[str, Any]) -> tuple[str, str]:

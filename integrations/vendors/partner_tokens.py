@@ -42,7 +42,7 @@ def refresh(*, by: Principal, organization: Organization, type_: str, refresh_to
     )  # fmt: skip
 
     if answer.status in (400, 401):
-        raise UpstreamRefused(_error(answer.json))
+        raise UpstreamRefused(error_of(answer.json))
     if answer.status != 200:
         raise UpstreamUnavailable(f"{place.vendor}: status {answer.status}")
     return answer.body
@@ -56,7 +56,7 @@ def _serving(organization: Organization, type_: str) -> Application:
     return application
 
 
-def _error(said: Any) -> str:
+def error_of(said: Any) -> str:
     """Answer the partner's word for its refusal, or nothing where it has none that can be repeated."""
     word = said.get("error") if isinstance(said, dict) else None
     return word if isinstance(word, str) and ERROR.match(word) else ""
