@@ -35,7 +35,7 @@ class ExternalIdentityAdmin(OfOneOrganization[ExternalIdentity]):
     deeds = (
         Deed(
             "unlink", gettext_lazy("Unlink"), Permission.PEOPLE_MANAGE, _unlink, tone="bad",
-            question=gettext_lazy("Take this link away? Sessions that were opened through it end."),
+            question=gettext_lazy("Take this link away? The person’s browser sessions end."),
         ),
     )  # fmt: skip
     list_display = ("whose", "through", "issuer", "created_at", "last_used_at")

@@ -96,12 +96,9 @@ def left(request: PortalRequest, sign_in_id: UUID) -> HttpResponse:
 
 
 def _in(request: PortalRequest, application_id: str, arrived: Arrived) -> HttpResponse:
-    try:
-        opened = entrance.open_session(
-            request, arrived.proven, came_by=via_of(request, door=DOOR), application=application_id
-        )
-    except WrongCredentials:
-        return _refused(request, application_id, SignInRefused(Why.SHUT))
+    opened = entrance.open_session(
+        request, arrived.proven, came_by=via_of(request, door=DOOR), application=application_id
+    )
     sign_in_with.keep(arrived=arrived, session=opened.session)
     response = entrance.lead_on(request, arrived.proven, opened, target=arrived.next_path)
     cookies.forget(response, COOKIE, path=COOKIE_PATH)

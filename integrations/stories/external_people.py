@@ -14,8 +14,6 @@ from integrations.models import ExternalIdentity
 from integrations.providers.policy import Policy
 from integrations.providers.proof import Proof, SignInRefused, Why
 
-NAME_TRIES = 20
-
 
 def recognise(*, application: Application, proof: Proof, via: Via) -> ExternalIdentity:
     """Answer the identity that a proof is of, linked to a person of the application's organisation, roles up to date.
@@ -31,7 +29,7 @@ def recognise(*, application: Application, proof: Proof, via: Via) -> ExternalId
 
 @transaction.atomic
 def unlink(*, by: Principal, identity: ExternalIdentity) -> None:
-    """Take away the link between a person and who they are at a provider, and end what was opened through it.
+    """Take away the link between a person and who they are at a provider, and end the person's browser sessions here.
 
     Where the policy recognises people by their address, the next one who comes with it is linked anew. Raises NotAllowed,
     NotAllowedWhileActing, NotFound.
@@ -42,9 +40,7 @@ def unlink(*, by: Principal, identity: ExternalIdentity) -> None:
     organization = identity.application.organization
     if by.organization_id not in (None, organization.pk):
         raise NotFound("no such link")
-    opened = identity.sign_ins.filter(session__ended_at=None).values_list("session_id", flat=True)
-    for session_id in [found for found in opened if found is not None]:
-        sessions.close(session_id, reason="unlinked", by=by)
+    sessions.close_all(user=identity.user, reason="unlinked", by=by, organization=organization, doors=("portal",))
     ExternalIdentity.objects.filter(pk=identity.pk).delete()
     audit.record(
         "user.unlinked", by=by, subject=identity.user, organization=organization, application=identity.application_id, issuer=identity.issuer
@@ -118,11 +114,8 @@ def _free_name(proof: Proof) -> str:
     """Answer a user name that is free: the provider's own, or what the address begins with, or that with a tail."""
     said = (proof.username or proof.email).partition("@")[0]
     bare = "".join(c for c in said if c.isprintable() and not c.isspace())[:100] or "person"
-    for tried in range(NAME_TRIES):
-        name = f"{bare}-{crypto.make_readable(4).lower()}" if tried else bare
-        if not User.objects.filter(username_key=key_of(name)).exists():
-            return name
-    raise SignInRefused(Why.UNLINKED, "no user name is free")
+    is_taken = User.objects.filter(username_key=key_of(bare)).exists()
+    return f"{bare}-{crypto.make_readable(6).lower()}" if is_taken else bare
 
 
 def _bring_up_to_date(application: Application, proof: Proof, user: User, by: Principal) -> None:

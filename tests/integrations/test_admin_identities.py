@@ -35,7 +35,10 @@ def linked(cast: Cast) -> ExternalIdentity:
 def test_an_admin_finds_a_link_and_takes_it_away(linked: ExternalIdentity, at_desk: Callable[[str], Browser]) -> None:
     alice = at_desk("alice")
     assert "bob" in alice.get(f"{LIST}?q=BOB").text
+    assert f"/admin/identity/user/{linked.user.pk}/change/" in alice.get(f"{LIST}{linked.pk}/change/").text
     assert "248289761001" in alice.get(f"{LIST}{linked.pk}/change/").text
+
+    assert alice.get(f"{LIST}{linked.pk}/history/").url == "/admin/identity/auditevent/?subject=bob"
 
     answer = alice.send(f"{LIST}{linked.pk}/do/unlink/")
 

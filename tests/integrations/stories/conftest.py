@@ -63,9 +63,11 @@ def unconnected(cast: Cast) -> None:
 def connect(cast: Cast, unconnected: None) -> Callable[..., Application]:
     """A function that connects acme with the provider, under what its administrator decided."""
 
-    def made(*, creates_people: bool = False, type_: str = "STANDALONE_OPENID", **decided: Any) -> Application:
+    def made(
+        *, creates_people: bool = False, type_: str = "STANDALONE_OPENID", is_public: bool = False, **decided: Any
+    ) -> Application:
         by, acme = at_the_console(), cast.organization("acme")
-        machine = {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}
+        machine = {"clientId": CLIENT_ID} if is_public else {"clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}
         config: dict[str, Any] = {"signIn": {"enabled": True, **decided}, "serviceParameters": machine}
         if type_ == "GENESYS":
             config |= {"organizationId": "00000000-0000-4000-8000-0000000000ac", "pcEnvironment": "mypurecloud.ie"}

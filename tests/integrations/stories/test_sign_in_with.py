@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings as portal
+from django.core.cache import cache
 from joserfc.jwk import RSAKey
 
 from identity import audit, clock, organizations, sessions
 from identity.models import Application, AuditEvent, Session, User
 from identity.principal import at_the_console
 from integrations.models import ExternalIdentity, ExternalSignIn
+from integrations.providers.proof import Asked
+from integrations.stories import sign_in_with
 from tests.cast import Cast
 from tests.integrations.stories.provider import (
     CLIENT_ID,
@@ -243,6 +246,30 @@ def test_keys_that_were_turned_over_are_asked_for_again(
     assert len(elsewhere.asked("/keys")) == 2
 
 
+def test_keys_that_were_asked_for_again_verify_no_forgery_either(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application
+) -> None:
+    visitor.through(elsewhere, acme_id)
+    elsewhere.sign = signed_by_another
+    assert said(Visitor().through(elsewhere, acme_id)) == UNPROVEN
+    assert len(elsewhere.asked("/keys")) == 2
+
+
+def test_a_userinfo_that_says_nothing_adds_nothing(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application
+) -> None:
+    elsewhere.claims = {"sub": "7"}
+    for endpoint in (f"{elsewhere.url}/nowhere", 5):
+        elsewhere.metadata["userinfo_endpoint"] = endpoint
+        cache.clear()
+        assert said(visitor.through(elsewhere, acme_id)).startswith("Your provider did not tell us an e-mail address")
+
+
+def test_what_is_asked_hides_its_secrets() -> None:
+    assert repr(Asked("state", "nonce", "verifier", "https://x/")) == "Asked(…)"
+    assert repr(sign_in_with.Begun("https://x/?state=y", "z")) == "Begun(…)"
+
+
 def test_what_the_token_leaves_out_userinfo_may_say_of_the_same_person(
     visitor: Visitor, elsewhere: Elsewhere, acme_id: Application, cast: Cast
 ) -> None:
@@ -376,6 +403,17 @@ def test_a_provider_that_fails_is_a_page_with_502(
     assert nobody_came_in()
 
 
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/keys"])
+def test_a_provider_without_its_documents_is_a_page_with_502(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application, path: str
+) -> None:
+    elsewhere.answers[path] = 404, {}
+    answer = visitor.get(f"/login/with/{acme_id.pk}/")
+    if answer.status_code == 302:
+        answer = visitor.through(elsewhere, acme_id)
+    assert (answer.status_code, said(answer)) == (502, UNREACHABLE)
+
+
 def test_a_provider_that_is_not_there_is_a_page_with_502(visitor: Visitor, acme_id: Application, settings: Any) -> None:
     settings.OPENID_BASE_URL = "http://127.0.0.1:9"
     answer = visitor.get(f"/login/with/{acme_id.pk}/")
@@ -412,6 +450,26 @@ def test_our_secret_goes_the_way_that_the_provider_takes_it(
     [(headers, form)] = elsewhere.asked("/token")
     assert "Authorization" not in headers
     assert (form["client_id"], form["client_secret"]) == ([CLIENT_ID], [CLIENT_SECRET])
+
+
+@pytest.mark.parametrize(("type_", "path"), [("STANDALONE_OPENID", "/token"), ("GENESYS", "/oauth/token")])
+def test_a_client_without_a_secret_says_its_name(
+    visitor: Visitor, elsewhere: Elsewhere, connect: Connect, type_: str, path: str
+) -> None:
+    visitor.through(elsewhere, connect(type_=type_, is_public=True))
+    [(headers, form)] = elsewhere.asked(path)
+    assert "Authorization" not in headers
+    assert form["client_id"] == [CLIENT_ID]
+    assert "client_secret" not in form
+
+
+def test_a_configuration_that_went_bad_is_not_asked_for(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application
+) -> None:
+    Application.objects.filter(pk=acme_id.pk).update(config={"signIn": {"enabled": True}}, sealed="")
+    answer = visitor.get(f"/login/with/{acme_id.pk}/")
+    assert (answer.status_code, said(answer)) == (403, MISCONFIGURED)
+    assert elsewhere.heard == []
 
 
 # --- who may be asked at all -------------------------------------------------------------------------------------------------
