@@ -106,6 +106,23 @@ def test_what_is_no_number_and_no_mailbox_is_refused_by_name(to: str) -> None:
     assert list(refusal.value.fields) == ["to"]
 
 
+@pytest.mark.parametrize("to", ["+460701740605", "+112025550123", "+4407400123456", "+306900000000 "])
+def test_one_telephone_has_one_spelling(to: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        recipients.parse(to)
+    assert list(refusal.value.fields) == ["to"]
+
+
+@pytest.mark.parametrize(
+    "to", ['"bob"@acme.example', '"\\bob"@acme.example', "bob@[127.0.0.1]", "bob@[IPv6:::1]", "ſam@acme.example", "\u212aim@acme.example", "bob@straße.example", "bob@ａcme.example"],
+    ids=["quoted", "escaped", "ipv4", "ipv6", "long-s", "kelvin", "sharp-s", "full-width"],
+)  # fmt: skip
+def test_one_mailbox_has_one_spelling_but_for_case_and_no_other_mailbox_has_it(to: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        recipients.parse(to)
+    assert list(refusal.value.fields) == ["to"]
+
+
 @pytest.mark.parametrize(
     ("to", "channel"),
     [
