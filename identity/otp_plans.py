@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from identity import clock, recipients
+from identity import clock, crypto, recipients
 from identity.errors import DomainError, NotFound
 from identity.models import Membership, Organization, OtpVerification, OutboxMessage
 from identity.otp_sending import Channel, Sending, is_pending, plan_of, record
@@ -44,31 +44,34 @@ def _fall_back(verification: OtpVerification, *, at: datetime) -> bool:
     channel = plan[step][0]
     try:
         with transaction.atomic():
+            sending, to = _sending_by(channel, verification)
+            # Counted before the row is claimed, in the order of whoever asks for a code: in two orders, two would wait for
+            # each other in a circle.
+            sending.admit(at=at)
             if mine.update(fallback_step=step + 1, fallback_at=None) != 1:
+                transaction.set_rollback(True)
                 return False
-            return _send_by(verification, channel, step=step + 1, at=at)
-    except DomainError as e:
-        # A limit is reached, or a channel does not serve this number: the plan ends here, and says so.
-        mine.update(fallback_at=None)
-        record("otp.fallback_refused", verification, via=VIA, channel=channel, why=type(e).__name__)
+            verification.fallback_step = step + 1
+            sending.send(verification, at=at, to=to)
+            record("otp.fell_back", verification, by=by_itself("otp"), via=VIA, channel=channel)
+            return True
+    except (DomainError, crypto.SealBroken) as e:
+        # A limit is reached, a channel does not serve this number, the key is gone: the plan ends here, and says so.
+        if mine.update(fallback_at=None):
+            record("otp.fallback_refused", verification, via=VIA, channel=channel, why=type(e).__name__)
         return False
 
 
-def _send_by(verification: OtpVerification, channel: Channel, *, step: int, at: datetime) -> bool:
+def _sending_by(channel: Channel, verification: OtpVerification) -> tuple[Sending, str]:
+    """Answer what goes out by a channel, and to where. Raises Invalid, NotFound when the channel does not serve this number."""
     organization = verification.organization
     recipient, to = recipients.parse(verification.recipient), verification.recipient
     if channel == Channel.EMAIL:
         to = _mailbox_of(organization, verification.recipient)
     else:
         recipients.check(recipient, channel=channel, countries=organization.otp_countries)
-    verification.fallback_step = step
-    sending = Sending(
-        organization, recipient, channel, verification.locale, verification.name, asked_by=verification.asked_by
-    )
-    sending.admit(at=at)
-    sending.send(verification, at=at, to=to)
-    record("otp.fell_back", verification, by=by_itself("otp"), via=VIA, channel=channel)
-    return True
+    name, asked_by = verification.name, verification.asked_by
+    return Sending(organization, recipient, channel, verification.locale, name, asked_by=asked_by), to
 
 
 def _mailbox_of(organization: Organization, number: str) -> str:

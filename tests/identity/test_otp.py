@@ -545,6 +545,25 @@ def test_of_many_workers_one_takes_a_step(cast: Cast, by: Principal, at_once: An
     assert len(messages(id_)) == 2
 
 
+def test_a_step_of_the_plan_and_a_request_for_the_same_number_do_not_wait_for_each_other_in_a_circle(
+    cast: Cast, by: Principal, at_once: Any, settings: Any
+) -> None:
+    settings.OTP_MAX_SENDS, settings.OTP_PER_RECIPIENT = 1000, (1000, 86400)
+    plan(cast, *["VOICE 3600", "SMS 3600"] * 2)
+    id_ = ask(cast, by)
+
+    def one(n: int) -> None:
+        for _turn in range(6):
+            if n % 2:
+                OtpVerification.objects.update(fallback_at=clock.now() - timedelta(seconds=1), fallback_step=0)
+                otp_plans.follow()
+            else:
+                assert ask(cast, by) == id_
+
+    at_once(8, one)
+    assert row(id_).sends == len(messages(id_))
+
+
 # --- the guard ------------------------------------------------------------------------------------------------------
 def pump(cast: Cast, by: Principal, count: int) -> None:
     for n in range(count):
