@@ -331,6 +331,17 @@ def test_the_providers_second_factor_counts_where_an_administrator_says_so(
     assert [s.second_factor_at is not None for s in Session.objects.filter(door="portal")] == [True] * is_enough
 
 
+def test_a_second_factor_that_nobody_signed_does_not_count(
+    visitor: Visitor, elsewhere: Elsewhere, connect: Connect, cast: Cast
+) -> None:
+    second_factor.enrol(by=at_the_console(), user=cast.user("bob"))
+    elsewhere.claims = {"sub": "1"}
+    elsewhere.metadata["userinfo_endpoint"] = f"{elsewhere.url}/userinfo"
+    elsewhere.answers["/userinfo"] = 200, BOB | {"amr": ["mfa"]}
+    application = connect(linkBy="email", acceptsSecondFactor=True)
+    assert came_to(visitor.through(elsewhere, application)) == f"/login/with/{application.pk}/code/"
+
+
 def test_a_code_of_ones_own_factor_goes_on_where_the_provider_left_off(
     visitor: Visitor, elsewhere: Elsewhere, connect: Connect, cast: Cast, settings: Any
 ) -> None:
