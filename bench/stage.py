@@ -119,6 +119,10 @@ def processes(folder: Path) -> Iterator[Callable[..., Process]]:
 
     try:
         yield start
+    except SystemExit:
+        for one in started:
+            sys.stderr.write(one.log.read_text()[-2000:])
+        raise
     finally:
         for one in started:
             one.kill()
