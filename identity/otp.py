@@ -158,7 +158,9 @@ def _request(
     context = Sending(organization, recipient, channel, locale, name, asked_by=by.id)
     # The count of this recipient is taken first and held to the end: of two requests at once the second one sees the first.
     context.admit(at=at)
-    latest = OtpVerification.objects.filter(organization=organization, recipient_key=recipient.key).order_by("-created_at").first()  # fmt: skip
+    known = OtpVerification.objects.filter(organization=organization, recipient_key=recipient.key)
+    # Locked: a code that is entered right now is not sent once more behind the back of whoever takes its messages back.
+    latest = known.select_for_update().order_by("-created_at").first()
     pause = timedelta(seconds=settings.OTP_RESEND_SECONDS)
     if pause and latest is not None and latest.last_sent_at is not None and latest.last_sent_at + pause > at:
         raise TooManyAttempts(_("A code was just sent there."), retry_after=latest.last_sent_at + pause - at)

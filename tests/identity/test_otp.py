@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -562,6 +563,27 @@ def test_a_step_of_the_plan_and_a_request_for_the_same_number_do_not_wait_for_ea
 
     at_once(8, one)
     assert row(id_).sends == len(messages(id_))
+
+
+def test_a_code_that_is_entered_while_it_is_asked_for_again_is_not_sent_after_that(
+    cast: Cast, by: Principal, at_once: Any
+) -> None:
+    plan(cast, "VOICE 60")
+    for turn in range(12):
+        to = f"+467017406{10 + turn:02d}"
+        id_ = ask(cast, by, to)
+
+        def enter(to: str = to, id_: str = id_, code: str = code_of(id_)) -> None:
+            check(cast, by, id_, code, to=to)
+
+        def ask_again(to: str = to) -> None:
+            with suppress(TooManyAttempts):
+                ask(cast, by, to)
+
+        at_once(6, lambda n, enter=enter, ask_again=ask_again: ask_again() if n else enter())
+
+        assert {state for _channel, _to, state in messages(id_)} == {State.DEAD}
+        assert row(id_).fallback_at is None
 
 
 # --- the guard ------------------------------------------------------------------------------------------------------
