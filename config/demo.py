@@ -62,8 +62,9 @@ APPLICATIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "issuer": "https://id.acme.example", "serviceParameters": _client_at("openid"),
     }),
 }  # fmt: skip
-# How acme's people sign in with a vendor for which the sandbox stands in: as those who have its address here already.
-SIGN_IN = {"enabled": True, "linkBy": "email", "logsOut": True}
+# How acme's people sign in with a vendor for which the sandbox stands in: as those who have its address here already, and
+# with the roles that demo.json tells.
+SIGN_IN = {"enabled": True, "linkBy": "email", "keepsRoles": True, "logsOut": True}
 
 
 def build(known: dict[str, Any] | None = None, *, stand_ins: Sequence[str] = ()) -> dict[str, Any]:

@@ -42,8 +42,7 @@ CLIENTS: Mapping[str, Credentials] = {
     vendor: Credentials(f"demo-{vendor}", f"demo-{vendor}-secret")
     for vendor in ("genesys", "talkdesk", "nice", "openid")
 }
-# Nobody who manages people: whoever sits at this computer chooses one of them without a password. What Genesys says that they
-# may is what they may in the demo, so that a sign-in changes nothing there.
+# Nobody who manages people: whoever sits at this computer chooses one of them without a password.
 PEOPLE = {
     one.key: one
     for one in (
