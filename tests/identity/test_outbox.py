@@ -301,6 +301,26 @@ def test_a_sweep_stops_when_its_room_is_used_up(cast: Cast, monkeypatch: pytest.
     assert OutboxMessage.objects.filter(state=State.PENDING).count() == 2
 
 
+def test_a_gateway_that_hangs_over_what_is_in_doubt_holds_nothing_else_up(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due, *doubtful = [put(cast) for _number in range(5)]
+    in_doubt = OutboxMessage.objects.filter(pk__in=[message.pk for message in doubtful])
+    in_doubt.update(state=State.UNKNOWN, attempts=1)
+    with time_machine.travel(clock.now() + timedelta(seconds=1), tick=False) as traveller:
+
+        def hang(self: Gate, letter: outbox.Letter) -> None:
+            traveller.shift(timedelta(seconds=5))
+            raise DeliveryFailed("it cannot be asked")
+
+        monkeypatch.setattr(Gate, "was_sent", hang)
+
+        assert outbox.drain() == 1
+
+    assert now(due).state == State.SENT
+    assert in_doubt.filter(last_error="it cannot be asked").count() == 2
+
+
 def test_a_given_up_message_can_be_sent_again_by_an_admin_of_its_organisation(
     cast: Cast, message: OutboxMessage
 ) -> None:
@@ -344,6 +364,18 @@ def test_what_a_given_up_message_said_is_wiped_after_a_week_and_the_row_forgotte
     assert now(message).context_sealed == ""
     with time_machine.travel(clock.now() + outbox.FORGOTTEN + timedelta(minutes=1)):
         assert (outbox.purge(), outbox.purge()) == (1, 0)
+
+
+def test_a_given_up_code_is_wiped_when_it_opens_nothing_any_more(cast: Cast) -> None:
+    code = put(cast, is_urgent=True, useful_for=timedelta(minutes=10))
+    Gate.answers = [DeliveryFailed("no such number", permanent=True)]
+    assert deliver(code) == State.DEAD
+
+    assert outbox.purge() == 0
+    with time_machine.travel(clock.now() + timedelta(minutes=11)):
+        assert (outbox.purge(), outbox.purge()) == (1, 0)
+
+    assert now(code).context_sealed == ""
 
 
 def test_the_task_that_wakes_a_worker_carries_an_id_and_nothing_else(
