@@ -30,7 +30,7 @@ class SignInRefused(NotAllowed):
     """Signing in with an application came to nothing; `why` names the page that says what to do."""
 
     def __init__(self, why: Why, detail: str = "") -> None:
-        super().__init__(detail or why.value)
+        super().__init__(detail or str(why))
         self.why = why
 
 
