@@ -106,8 +106,10 @@ def resume(*, by: Principal, pause: PrefixPause) -> None:
             raise NotFound("no such pause")
     with transaction.atomic():
         open_ = PrefixPause.objects.filter(pk=pause.pk, resumed_at=None)
-        if open_.update(resumed_at=clock.now(), resumed_by=by.actor_name[:200]):
+        if open_.exists():
+            # The count first, then the pause, as when a code goes there: in two orders, two would wait in a circle.
             limits.clear(limits.key_for("otp-unentered", pause.organization_id, pause.prefix))
+        if open_.update(resumed_at=clock.now(), resumed_by=by.actor_name[:200]):
             audit.record("otp.prefix_resumed", by=by, subject=pause.prefix, organization=pause.organization)
 
 
