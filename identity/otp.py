@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from identity import clock, crypto, idempotency, otp_guard, otp_texts, outbox, policy, recipients
 from identity.errors import CredentialRevoked, Invalid, NotFound, TooManyAttempts, WrongCredentials
 from identity.models import Application, Organization, OtpVerification, OutboxMessage
-from identity.otp_sending import PURPOSE, Sending, bound, is_pending, record
+from identity.otp_sending import PURPOSE, Sending, bound, can_be_opened, is_pending, record
 from identity.principal import Kind, Principal, Via
 from identity.recipients import Recipient
 
@@ -164,7 +164,8 @@ def _request(
     pause = timedelta(seconds=settings.OTP_RESEND_SECONDS)
     if pause and latest is not None and latest.last_sent_at is not None and latest.last_sent_at + pause > at:
         raise TooManyAttempts(_("A code was just sent there."), retry_after=latest.last_sent_at + pause - at)
-    verification = latest if latest is not None and is_pending(latest, at=at) else context.make(at=at)
+    is_sent_again = latest is not None and is_pending(latest, at=at) and can_be_opened(latest)
+    verification = latest if latest is not None and is_sent_again else context.make(at=at)
     verification.organization = organization
     context.send(verification, at=at)
     record("otp.requested", verification, by=by, via=by.via, channel=channel, sends=verification.sends)

@@ -83,6 +83,14 @@ def is_pending(verification: OtpVerification, *, at: datetime) -> bool:
     return is_open and verification.attempts < settings.OTP_MAX_CHECKS and bool(verification.code_sealed)
 
 
+def can_be_opened(verification: OtpVerification) -> bool:
+    """Say whether its code can still be said: without the key under which it was sealed, somebody who asks gets a new one."""
+    try:
+        return bool(crypto.open_sealed(verification.code_sealed, place=verification.place()))
+    except crypto.SealBroken:
+        return False
+
+
 def bound(verification: OtpVerification, code: str) -> str:
     """Bind a code to its verification and its recipient: it is good for nothing else."""
     return f"{verification.pk}|{verification.recipient_key}|{code}"

@@ -191,6 +191,20 @@ def test_an_entered_code_is_not_sent_again(cast: Cast, by: Principal) -> None:
     assert ask(cast, by) != id_
 
 
+def test_a_code_whose_encryption_key_is_gone_gives_way_to_a_new_one(cast: Cast, by: Principal) -> None:
+    plan(cast, "VOICE 60")
+    lost = ask(cast, by)
+    OtpVerification.objects.filter(pk=lost).update(code_sealed=crypto.seal("123456", place="elsewhere"))
+    with time_machine.travel(clock.now() + timedelta(seconds=61)):
+        assert otp_plans.follow() == 0
+    assert events(lost) == ["otp.requested", "otp.fallback_refused"]
+
+    id_ = ask(cast, by)
+
+    assert id_ != lost
+    check(cast, by, id_, code_of(id_))
+
+
 def test_the_limit_of_sends_counts_all_channels_and_survives_exhaustion(cast: Cast, by: Principal) -> None:
     id_ = ask(cast, by)
     code = code_of(id_)
