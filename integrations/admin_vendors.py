@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from identity import clock, organizations, policy
 from identity.admin import charts
 from identity.admin.rows import asker, sees_all
-from identity.errors import NotFound
+from identity.errors import NotFound, TooManyAttempts
 from identity.models import Application, Organization
 from identity.policy import Permission
 from integrations.stories import trials
@@ -90,8 +90,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def test(request: HttpRequest, application: Application) -> HttpResponse:
     """Try an application's connection and go back with the verdict."""
-    verdict = trials.run(by=asker(request), application=application)
-    messages.add_message(request, messages.SUCCESS if verdict.is_good else messages.ERROR, words_of(verdict))
+    try:
+        verdict = trials.run(by=asker(request), application=application)
+    except TooManyAttempts as e:
+        messages.error(request, _("That was tested very often just now: try again in %d s.") % e.retry_after_seconds)
+    else:
+        messages.add_message(request, messages.SUCCESS if verdict.is_good else messages.ERROR, words_of(verdict))
     return HttpResponseRedirect(reverse("admin:identity_application_change", args=[application.pk]))
 
 

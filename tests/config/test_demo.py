@@ -154,6 +154,24 @@ def test_a_cast_that_cannot_be_written_down_is_not_made(file: Path, monkeypatch:
     assert (User.objects.count(), file.exists()) == (0, False)
 
 
+def test_where_vendors_have_stand_ins_acmes_people_sign_in_with_them(file: Path) -> None:
+    manage("demo", "--stand-in", "genesys", "--stand-in", "openid")
+
+    offered = {row.type: row.config.get("signIn") for row in Application.objects.all()}
+    assert offered == {
+        "GENESYS": demo.SIGN_IN, "STANDALONE_OPENID": demo.SIGN_IN, "TALKDESK_OPENID": None, "NICE_CXONE_OPENID": None,
+    }  # fmt: skip
+    assert Organization.objects.get(name="acme").sign_in_domains == ["acme.example"]
+
+
+def test_a_demo_without_stand_ins_offers_no_other_way_in_and_is_not_changed_later(file: Path) -> None:
+    manage("demo")
+    manage("demo", "--stand-in", "genesys")
+
+    assert [row for row in Application.objects.all() if "signIn" in row.config] == []
+    assert Organization.objects.get(name="acme").sign_in_domains == []
+
+
 def test_production_has_no_demo_cast(file: Path, settings: Any) -> None:
     settings.PORTAL_ENV = "production"
 

@@ -167,8 +167,12 @@ def test_a_vendor_that_the_operator_names_has_no_stand_in(settings: Any, more: d
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORTAL_ENV", "production"), ("BIND", "0.0.0.0")],  # noqa: S104  # a setting that nobody binds here
-    ids=["production", "open to others"],
+    [
+        ("PORTAL_ENV", "production"),
+        ("PUBLIC_URL", "https://portal.example"),
+        ("BIND", "0.0.0.0"),  # noqa: S104  # a setting that nobody binds here
+    ],
+    ids=["production", "known to others", "open to others"],
 )
 def test_in_production_and_where_others_reach_the_portal_nothing_stands_in(
     settings: Any, name: str, value: str

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
@@ -16,6 +18,7 @@ from identity.models import Application
 from integrations import admin_vendors
 from integrations.models import CircuitBreaker, VendorHealth
 from integrations.sandbox.server import Sandbox
+from integrations.stories import trials
 from integrations.stories.trials import Outcome, Verdict
 from integrations.vendors import figures, health
 from tests.cast import Cast
@@ -193,6 +196,18 @@ def test_a_bad_connection_is_said_with_what_to_do(settings: Any, cast: Cast, adm
     assert str(said) == (
         "Nothing listens at the address of Genesys Cloud, or the line broke: ask the operator whether this server may reach it."
     )
+
+
+def test_who_presses_again_and_again_is_told_when_to_come_back(settings: Any, cast: Cast, admin_of: Admin) -> None:
+    settings.GENESYS_BASE_URL = "http://127.0.0.1:9"
+    alice, row = admin_of("alice"), Application.objects.get(type="GENESYS")
+
+    with time_machine.travel(clock.now().replace(second=0), tick=False):
+        *_before, last = [press(alice, row) for _ in range(trials.AT_MOST.limit + 1)]
+
+    (said,) = last.context["messages"]
+    assert said.level_tag == "error"
+    assert re.fullmatch(r"That was tested very often just now: try again in [1-6]?[0-9] s\.", str(said))
 
 
 def test_a_stranger_and_another_organisation_press_in_vain(sandbox: Sandbox, cast: Cast, admin_of: Admin) -> None:
