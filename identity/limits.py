@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from identity import clock, crypto
 from identity.models import Counter
@@ -92,11 +92,12 @@ def clear(key: str) -> None:
     Counter.objects.filter(key=key).delete()
 
 
+@transaction.atomic
 def purge(*, batch: int = 1000) -> int:
     """Delete expired windows, a batch at a time; answers how many."""
     over = Counter.objects.filter(expires_at__lt=clock.now())
-    keys = list(over.values_list("key", flat=True)[:batch])
-    # Asked again by the deletion: a window that began anew meanwhile keeps its count.
+    # Whatever somebody counts in right now begins anew and stays; waited for, it could be waited for in a circle.
+    keys = list(over.select_for_update(skip_locked=True).values_list("key", flat=True)[:batch])
     return over.filter(key__in=keys).delete()[0]
 
 
