@@ -18,6 +18,7 @@ Channel = OutboxMessage.Channel
 
 PURPOSE = "otp"
 FALLBACK_AFTER = timedelta(seconds=60)
+MINUTE = timedelta(minutes=1)
 
 
 class Sending:
@@ -27,11 +28,10 @@ class Sending:
         self.organization, self.recipient, self.channel, self.locale = organization, recipient, channel, locale
         self.name, self.asked_by = name, asked_by
 
-    def words(self, code: str) -> dict[str, str]:
-        """Answer what the templates show."""
+    def words(self, code: str, *, left: timedelta) -> dict[str, str]:
+        """Answer what the templates show; `left` is how long the code still lives."""
         return otp_texts.context(
-            channel=self.channel, locale=self.locale, code=code, name=self.name,
-            minutes=max(1, settings.OTP_LIFETIME_SECONDS // 60), organization=self.organization,
+            channel=self.channel, locale=self.locale, code=code, name=self.name, minutes=max(1, left // MINUTE), organization=self.organization,
         )  # fmt: skip
 
     def admit(self, *, at: datetime) -> None:
@@ -42,7 +42,8 @@ class Sending:
 
     def price(self) -> Any:
         """Answer what this message costs; any code is as long as any other."""
-        segments = otp_texts.segments(self.words("000000")["text"]) if self.channel == Channel.SMS else 1
+        life = timedelta(seconds=settings.OTP_LIFETIME_SECONDS)
+        segments = otp_texts.segments(self.words("000000", left=life)["text"]) if self.channel == Channel.SMS else 1
         return otp_guard.price_of(
             self.organization, country=self.recipient.country, channel=self.channel, segments=segments
         )
@@ -64,6 +65,7 @@ class Sending:
     def send(self, verification: OtpVerification, *, at: datetime, to: str = "") -> OutboxMessage:
         """Put the code into the outbox, urgent, and plan what happens when nobody enters it."""
         code = crypto.open_sealed(verification.code_sealed, place=verification.place())
+        left = verification.expires_at - at
         first, after = _next_step(self.organization, verification, sent=self.channel)
         verification.sends += 1
         changed = {
@@ -71,8 +73,8 @@ class Sending:
         }  # fmt: skip
         OtpVerification.objects.filter(pk=verification.pk).update(**changed)
         return outbox.put(
-            channel=self.channel, to=to or self.recipient.address, template="otp", context=self.words(code), locale=self.locale,
-            organization=self.organization, about=str(verification.pk), useful_for=verification.expires_at - at, is_urgent=True,
+            channel=self.channel, to=to or self.recipient.address, template="otp", context=self.words(code, left=left), locale=self.locale,
+            organization=self.organization, about=str(verification.pk), useful_for=left, is_urgent=True,
             country=self.recipient.country, price=self.price(),
         )  # fmt: skip
 

@@ -184,6 +184,16 @@ def test_a_second_request_sends_the_same_code_under_the_same_id_by_any_channel(c
     assert row(id_).sends == 2
 
 
+def test_a_code_that_goes_out_again_says_how_long_it_still_lives(cast: Cast, by: Principal) -> None:
+    at = clock.now()
+    for later, minutes in ((0, 10), (270, 5), (599, 1)):
+        with time_machine.travel(at + timedelta(seconds=later), tick=False):
+            id_ = ask(cast, by, locale="en")
+            message = OutboxMessage.objects.filter(subject_key=id_).latest("created_at")
+            said = json.loads(crypto.open_sealed(message.context_sealed, place=message.place()))["text"]
+        assert said.endswith(f" is your code for Acme. It is valid for {minutes} minute{'s' if minutes > 1 else ''}.")
+
+
 def test_an_entered_code_is_not_sent_again(cast: Cast, by: Principal) -> None:
     id_ = ask(cast, by)
     check(cast, by, id_, code_of(id_))
