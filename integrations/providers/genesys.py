@@ -29,6 +29,8 @@ class GenesysProvider:
     login: client.Place
     api: client.Place
     organization_id: Any
+    # Which of the vendor's organisations the application is connected with.
+    theirs: str
     client_id: str
     client_secret: str
     policy: Policy
@@ -42,7 +44,8 @@ class GenesysProvider:
         own = "signInClient" if machine.get("signInClientId") else "client"
         return cls(
             login=client.place(genesys.VENDOR, f"https://login.{region}"), api=client.place(genesys.VENDOR, f"https://api.{region}"),
-            organization_id=application.organization_id, client_id=machine.get(f"{own}Id", ""), client_secret=machine.get(f"{own}Secret", ""),
+            organization_id=application.organization_id, theirs=config["organizationId"],
+            client_id=machine.get(f"{own}Id", ""), client_secret=machine.get(f"{own}Secret", ""),
             policy=Policy.of(config), until=client.deadline(),
         )  # fmt: skip
 
@@ -81,7 +84,7 @@ class GenesysProvider:
 
     def _person(self, access_token: str) -> dict[str, Any]:
         said = client.ask(
-            place=self.api, organization_id=self.organization_id, method="GET", path="/api/v2/users/me", query={"expand": "authorization"},
+            place=self.api, organization_id=self.organization_id, method="GET", path="/api/v2/users/me", query={"expand": "authorization,organization"},
             authorization=f"Bearer {access_token}", until=self.until, largest=client.LARGEST_DOCUMENT, fits=_is_person,
         )  # fmt: skip
         if not said.is_success:
@@ -89,7 +92,20 @@ class GenesysProvider:
         person: dict[str, Any] = said.json
         if person.get("state", "active") != "active":
             raise SignInRefused(Why.SHUT, "not active there")
+        if not self._is_of_ours(person):
+            raise SignInRefused(Why.UNLINKED, "of another organisation there")
         return person
+
+    def _is_of_ours(self, person: Mapping[str, Any]) -> bool:
+        """Say whether somebody belongs to the organisation that the application is connected with.
+
+        A client may be let into several there, and in each of them others say whose address is whose. Genesys names the
+        organisation, being asked to; where nothing does, there is but one.
+        """
+        if "organization" not in person:
+            return True
+        said = person["organization"]
+        return isinstance(said, dict) and text(said, "id", longest=100).lower() == self.theirs.lower()
 
     def _logout_address(self) -> str:
         if not self.policy.logs_out:

@@ -13,7 +13,9 @@ from identity.principal import Role
 SECTION = "signIn"
 ROLES = (Role.AGENT.value, Role.SUPERVISOR.value, Role.ADMIN.value)
 NOBODY, BY_EMAIL = "none", "email"
-HOSTS = r"^([a-z0-9.-]{1,253}( [a-z0-9.-]{1,253}){0,9})?\Z"
+# Names that the public internet may know; where they lead is looked at when they are called.
+HOST = r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+HOSTS = rf"^({HOST}( {HOST}){{0,9}})?\Z"
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -71,7 +71,8 @@ def _link(application: Application, proof: Proof, by: Principal) -> ExternalIden
         # Whoever may type any address at the provider would take over the account that has it here.
         raise SignInRefused(Why.UNVERIFIED)
     user = users.find(name=proof.email) if "@" in proof.email else None
-    if user is not None and not (decided.links_by_email and _is_at_home(user, application)):
+    is_theirs = user is not None and _is_at_home(user, application) and _is_one_mailbox(user.email, proof.email)
+    if user is not None and not (decided.links_by_email and is_theirs):
         # Said like "unknown": that an account exists elsewhere is nobody's business.
         raise SignInRefused(Why.UNLINKED)
     if user is None and not may_create:
@@ -96,6 +97,15 @@ def _is_at_home(user: User, application: Application) -> bool:
     """Say whether this organisation looks after the account: another's administrators vouch for nobody of it."""
     is_person = not (user.is_superuser or user.is_service)
     return is_person and user.default_organization_id == application.organization_id
+
+
+def _is_one_mailbox(ours: str, theirs: str) -> bool:
+    """Say whether two addresses differ in the case of ASCII letters at most.
+
+    Here two are one already where they could be mistaken for each other (clarifications 49); `straße` and `strasse` are two
+    domains for all that (RFC 5891), and whoever owns one of them has verified nothing about the other.
+    """
+    return ours.encode().lower() == theirs.encode().lower()
 
 
 def _create(application: Application, proof: Proof, by: Principal) -> User:

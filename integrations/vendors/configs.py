@@ -8,9 +8,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from jsonschema import Draft202012Validator, ValidationError
 
-from identity import applications
+from identity import applications, crypto
 from identity.errors import Invalid
 from identity.models import Application
+from identity.principal import Principal
 from integrations.providers import policy
 from integrations.providers.policy import offering
 from integrations.vendors import genesys, nice, talkdesk
@@ -23,6 +24,8 @@ ANY: dict[str, Any] = {"type": "object", "properties": {name: {"type": "object"}
 # Connect Discovery 1.0, 3). Where it leads is looked at when it is called.
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 ISSUER = rf"^https://({LABEL}\.)+(?=[a-z]){LABEL}(:[0-9]{{1,5}})?(/[!\"$->@-~]*)?\Z"
+# As long as an identity can keep it.
+LONGEST_ISSUER = 300
 OPENID: dict[str, Any] = {
     "type": "object",
     "properties": {**ANY["properties"], "serviceParameters": {
@@ -30,7 +33,7 @@ OPENID: dict[str, Any] = {
         "properties": {
             "clientId": {"title": _("Client id"), "type": "string"}, "clientSecret": {"title": _("Client secret"), "type": "string"},
         },
-    }, "issuer": {"title": _("Issuer"), "type": "string", "pattern": ISSUER}},
+    }, "issuer": {"title": _("Issuer"), "type": "string", "pattern": ISSUER, "maxLength": LONGEST_ISSUER}},
 }  # fmt: skip
 
 SCHEMAS: dict[str, dict[str, Any]] = {
@@ -69,6 +72,20 @@ def check(type_: str, config: dict[str, Any]) -> None:
         raise Invalid("config", fields=wrong)
 
 
+def require_decider(
+    *, by: Principal, type_: str, config: dict[str, Any], application: Application | None = None
+) -> None:
+    """Go on only if the caller may decide who signs in, where a configuration offers that otherwise than the application now.
+
+    A grant lets somebody connect a vendor; whoever chooses the system that vouches for people is everybody whom it vouches
+    for, admins too. Raises NotAllowed.
+    """
+    said = config.get(policy.SECTION)  # not looked at by `check` yet
+    is_offered = isinstance(said, dict) and said.get("enabled") is True
+    if is_offered and (application is None or _vouching(type_, config) != _vouching(type_, _known_of(application))):
+        applications.require_writer(by)
+
+
 def checked(application: Application) -> dict[str, Any]:
     """Answer an application's whole configuration, secrets opened, if a call may be made of it.
 
@@ -77,6 +94,20 @@ def checked(application: Application) -> dict[str, Any]:
     config = applications.config_of(application)
     check(application.type, config)
     return config
+
+
+def _vouching(type_: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Answer what decides whose word counts, and for what: where the system is, our client there, and the policy."""
+    known = {name for section, schema in sections_of(type_).items() if not section for name in schema["properties"]}
+    return {name: config.get(name) for name in (*known, "serviceParameters", policy.SECTION)}
+
+
+def _known_of(application: Application) -> dict[str, Any]:
+    """Answer an application's configuration, or nothing of one whose key is gone."""
+    try:
+        return applications.config_of(application)
+    except crypto.SealBroken:
+        return {}
 
 
 def _said(error: ValidationError) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,38 @@ def test_who_comes_in_by_what_the_provider_says(
     assert AuditEvent.objects.filter(event="login.failed").count() == (not came_in)
 
 
+@pytest.mark.parametrize(
+    ("mailbox", "said_there"),
+    [
+        ("anna@strasse.example", "anna@straße.example"), ("anna@straße.example", "anna@strasse.example"), ("kim@acme.example", "\u212aim@acme.example"),
+        ("sam@acme.example", "ſam@acme.example"), ("anna@acme.example", "ａnna@acme.example"), ("anna@acme.example", "anna@ａcme.example"),
+    ],
+    ids=["another domain", "the other way round", "the kelvin sign", "a long s", "wide letters", "a wide domain"],
+)  # fmt: skip
+@pytest.mark.parametrize("creates_people", [False, True], ids=["", "with just-in-time"])
+def test_an_address_that_is_only_written_alike_is_somebody_elses(
+    visitor: Visitor,
+    elsewhere: Elsewhere,
+    connect: Connect,
+    cast: Cast,
+    mailbox: str,
+    said_there: str,
+    creates_people: bool,
+) -> None:
+    """Two names are one where somebody could mistake them; two mailboxes are two, and each may be at another provider."""
+    application = connect(linkBy="email", creates_people=creates_people)
+    users.create(
+        by=at_the_console(),
+        username="victim",
+        email=mailbox,
+        organization=cast.organization("acme"),
+        roles=[Role.ADMIN],
+    )
+    elsewhere.claims = {**BOB, "email": said_there}
+    assert came_to(visitor.through(elsewhere, application)) == UNLINKED
+    assert not ExternalIdentity.objects.exists()
+
+
 def test_an_operator_is_not_reached_by_any_providers_word(
     visitor: Visitor, elsewhere: Elsewhere, connect: Connect, cast: Cast
 ) -> None:
@@ -445,6 +477,24 @@ def test_genesys_permissions_are_roles_and_grants_here(
     assert ExternalIdentity.objects.get().subject == "a1b2"
     assert elsewhere.heard[-1][1]["Authorization"] == "Bearer for genesys"
     assert [path for path, _headers, _body in elsewhere.heard] == ["/oauth/token", "/api/v2/users/me"]
+
+
+@pytest.mark.parametrize(
+    ("organization", "outcome"),
+    [
+        ({"id": "00000000-0000-4000-8000-0000000000ac"}, DESK), ({"id": "00000000-0000-4000-8000-0000000000AC"}, DESK),
+        ({"id": "0badc0de-0000-4000-8000-000000000000"}, UNLINKED), ({"id": None}, UNLINKED), ({}, UNLINKED), ("acme", UNLINKED),
+    ],
+    ids=["ours", "ours in capitals", "another", "nobody", "unnamed", "no object"],
+)  # fmt: skip
+def test_genesys_speaks_for_the_people_of_the_applications_own_organisation_only(
+    visitor: Visitor, elsewhere: Elsewhere, connect: Connect, organization: Any, outcome: str
+) -> None:
+    """A client may serve several organisations there, and each names the addresses of its people as it likes."""
+    genesys(elsewhere, organization=organization)
+    assert came_to(visitor.through(elsewhere, connect(linkBy="email", type_="GENESYS"))) == outcome
+    assert visitor.is_signed_in == (outcome == DESK)
+    assert ExternalIdentity.objects.exists() == (outcome == DESK)
 
 
 def test_grants_go_when_genesys_takes_them(visitor: Visitor, elsewhere: Elsewhere, connect: Connect) -> None:

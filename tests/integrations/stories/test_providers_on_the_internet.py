@@ -131,7 +131,7 @@ def test_genesys_is_asked_in_the_region_of_the_application_with_the_client_for_s
     visitor: Visitor, internet: Internet, cast: Cast
 ) -> None:
     internet.pages["https://login.mypurecloud.de/oauth/token"] = {"access_token": "x"}
-    internet.pages["https://api.mypurecloud.de/api/v2/users/me?expand=authorization"] = BOB
+    internet.pages["https://api.mypurecloud.de/api/v2/users/me?expand=authorization%2Corganization"] = BOB
     application = connected(
         cast, "GENESYS",
         {"organizationId": "x", "pcEnvironment": "mypurecloud.de", "machine": {"signInClientId": "for-people"}}, logsOut=True,
@@ -145,7 +145,7 @@ def test_genesys_is_asked_in_the_region_of_the_application_with_the_client_for_s
     )
     assert arrived.url == "/desk/"
     assert internet.asked == [
-        "https://login.mypurecloud.de/oauth/token", "https://api.mypurecloud.de/api/v2/users/me?expand=authorization",
+        "https://login.mypurecloud.de/oauth/token", "https://api.mypurecloud.de/api/v2/users/me?expand=authorization%2Corganization",
     ]  # fmt: skip
     assert ExternalIdentity.objects.get().issuer == "https://login.mypurecloud.de"
     visitor.get("/desk/")

@@ -57,6 +57,7 @@ class Applications(AuviousViewSet):
         applications.require_writer(by, grant=grant)
         asked = shapes.CreateApplication.of(body)
         organization_id = shapes.organization_of(by, asked)
+        configs.require_decider(by=by, type_=type_, config=asked["config"])
         configs.check(type_, asked["config"])
         row = applications.create(
             by=by, organization=organizations.find(pk=organization_id), type_=type_, config=asked["config"],
@@ -73,6 +74,7 @@ class Applications(AuviousViewSet):
         asked = shapes.UpdateApplication.of(self.body())
         if asked["type_"] != row.type and GUARDED in (asked["type_"], row.type):
             raise Invalid("type", fields={"type": ["It cannot be changed."]})
+        configs.require_decider(by=by, type_=asked["type_"], config=asked["config"], application=row)
         configs.check(asked["type_"], asked["config"])
         applications.change(by=by, application=row, grant=grant, **asked)
         return edge.empty()

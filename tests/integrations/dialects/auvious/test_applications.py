@@ -121,6 +121,27 @@ def test_a_grant_without_the_role_writes_the_guarded_type_only(callers: Callers)
     empty(bob.delete(url), 204)
 
 
+def test_who_signs_in_is_decided_by_those_who_manage_applications_not_by_a_grant(callers: Callers) -> None:
+    """Whoever may choose the system that vouches for people is everybody whom it vouches for."""
+    membership = callers.cast.membership("bob")
+    membership.grants = [f"integrations:integration:{verb}" for verb in ("add", "edit", "delete")]
+    membership.save()
+    bob, alice = callers.person("bob"), callers.person("alice")
+    offering = {**GENESYS, **PAIR, "signIn": {"enabled": True, "linkBy": "email"}}
+    url = make(callers, offering)
+    whole = {"type": "GENESYS", "config": offering}
+
+    refused(bob.post("/applications", whole), 403)
+    refused(bob.put(make(callers, GENESYS), whole), 403)
+    for elsewhere in ({"pcEnvironment": "mypurecloud.de"}, {"organizationId": "bob's own"}, {"signIn": {"enabled": True, "keepsRoles": True}},
+                      {"serviceParameters": {**PAIR["serviceParameters"], "signInClientId": "bob's own"}}):  # fmt: skip
+        refused(bob.put(url, {"type": "GENESYS", "config": {**offering, **elsewhere}}), 403)
+
+    empty(bob.put(url, {"type": "GENESYS", "config": {**offering, "agentParameters": {"theme": "dark"}}}), 204)
+    empty(alice.put(url, {"type": "GENESYS", "config": {**offering, "pcEnvironment": "mypurecloud.de"}}), 204)
+    empty(bob.put(url, {"type": "GENESYS", "config": GENESYS}), 204)
+
+
 def test_nobody_writes_applications_while_acting(callers: Callers) -> None:
     membership = callers.cast.membership("bob")
     membership.grants = ["integrations:integration:add"]
@@ -141,7 +162,9 @@ def test_nobody_writes_applications_while_acting(callers: Callers) -> None:
         ("NICE_CXONE_OPENID", {**NICE, "issuer": "https://niceincontact.com.evil.example"}, "config.issuer"),
         ("NICE_CXONE_OPENID", {**NICE, "issuer": "http://cxone.niceincontact.com"}, "config.issuer"),
         ("NICE_CXONE_OPENID", {**NICE, "issuer": "https://cxone.niceincontact.com@evil.example"}, "config.issuer"),
-        ("STANDALONE_OPENID", {"issuer": "ftp://x"}, "config.issuer"), ("TEST", {"agentParameters": []}, "config.agentParameters"), ("TEST", [], "config"),
+        ("STANDALONE_OPENID", {"issuer": "ftp://x"}, "config.issuer"), ("STANDALONE_OPENID", {"issuer": f"https://id.acme.example/{'x' * 300}"}, "config.issuer"),
+        ("STANDALONE_OPENID", {"signIn": {"hosts": "tokens.acme.example 127.0.0.1"}}, "config.signIn.hosts"), ("STANDALONE_OPENID", {"signIn": {"hosts": "localhost"}}, "config.signIn.hosts"),
+        ("STANDALONE_OPENID", {"signIn": {"hosts": "2130706433"}}, "config.signIn.hosts"), ("STANDALONE_OPENID", {"signIn": {"hosts": "..a"}}, "config.signIn.hosts"), ("TEST", {"agentParameters": []}, "config.agentParameters"), ("TEST", [], "config"),
     ],
 )  # fmt: skip
 def test_a_configuration_must_be_complete_and_stay_with_its_vendor(
