@@ -37,12 +37,12 @@ class GenesysStandIn(OpenIdStandIn):
                 return refused(e)
             return said(e.status, {"message": e.why, "code": e.error, "status": e.status})
 
-    def _token(self, request: Request) -> Answer:
-        if request.parameters.get("grant_type") != "client_credentials":
-            answered = super()._token(request).body  # no refresh token and no id_token: Genesys hands out neither here
-            tokens = Request("", "", body=answered).json
-            return said(200, {name: tokens[name] for name in ("access_token", "token_type", "expires_in")})
-        return said(200, self._access(Holder(client_of(request, self.client))))
+    def _tokens(self, request: Request) -> dict[str, Any]:
+        """Answer a client's own token, or a person's; neither a refresh token nor an id_token goes with it here."""
+        if request.parameters.get("grant_type") == "client_credentials":
+            return self._access(Holder(client_of(request, self.client)))
+        tokens = super()._tokens(request)
+        return {name: tokens[name] for name in ("access_token", "token_type", "expires_in")}
 
     def _me(self, request: Request) -> Answer:
         person = PEOPLE.get(self._holder(request).person)

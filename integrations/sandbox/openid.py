@@ -137,10 +137,14 @@ class OpenIdStandIn:
     # --- the portal -------------------------------------------------------------------------------------------------
 
     def _token(self, request: Request) -> Answer:
+        return said(200, self._tokens(request))
+
+    def _tokens(self, request: Request) -> dict[str, Any]:
+        """Answer the tokens for a code or a refresh token (RFC 6749, 5.1). Raises Refused."""
         client_id, form = client_of(request, self.client), request.parameters
         if form.get("grant_type") == "refresh_token":
             refresh_token, holder = self.grants.rotate(form.get("refresh_token", ""), client_id=client_id)
-            return said(200, {**self._access(holder), "refresh_token": refresh_token})
+            return {**self._access(holder), "refresh_token": refresh_token}
         if form.get("grant_type") != "authorization_code":
             raise Refused("unsupported_grant_type")
         grant = self.grants.redeem(
@@ -148,7 +152,7 @@ class OpenIdStandIn:
         )  # fmt: skip
         holder = Holder(client_id, grant.person)
         tokens = {**self._access(holder), "refresh_token": self.grants.refresh_token(holder)}
-        return said(200, {**tokens, "id_token": self._id_token(grant, tokens["access_token"])})
+        return {**tokens, "id_token": self._id_token(grant, tokens["access_token"])}
 
     def _access(self, holder: Holder) -> dict[str, Any]:
         return {"access_token": self.grants.access(holder), "token_type": "Bearer", "expires_in": 3600}
