@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from identity import audit, clock, limits, policy
@@ -60,10 +61,8 @@ def note_new(*, verification: OtpVerification, at: datetime) -> None:
     rate = Rate.of(settings.OTP_PREFIX_UNENTERED)
     if not verification.prefix or limits.charge(_unentered(verification), rate, at=at).is_within:
         return
-    since = at - rate.window
-    recent = OtpVerification.objects.filter(
-        organization=organization, prefix=verification.prefix, created_at__gt=since, approved_at=None
-    )
+    of_range = OtpVerification.objects.filter(organization=organization, prefix=verification.prefix)
+    recent = of_range.filter(created_at__gt=_unread_since(verification, at=at - rate.window), approved_at=None)
     numbers = recent.values("recipient_key").distinct().count()
     if numbers < rate.limit:
         return  # few people who ask often are no range that somebody rents
@@ -111,6 +110,14 @@ def resume(*, by: Principal, pause: PrefixPause) -> None:
             limits.clear(limits.key_for("otp-unentered", pause.organization_id, pause.prefix))
         if open_.update(resumed_at=clock.now(), resumed_by=by.actor_name[:200]):
             audit.record("otp.prefix_resumed", by=by, subject=pause.prefix, organization=pause.organization)
+
+
+def _unread_since(verification: OtpVerification, *, at: datetime) -> datetime:
+    """Answer since when nobody proved a range: since a moment, or since somebody entered a code there or resumed it later."""
+    of_range = {"organization": verification.organization, "prefix": verification.prefix}
+    entered = OtpVerification.objects.filter(**of_range, created_at__gt=at).aggregate(at=Max("approved_at"))["at"]
+    resumed = PrefixPause.objects.filter(**of_range).aggregate(at=Max("resumed_at"))["at"]
+    return max(moment for moment in (at, entered, resumed) if moment is not None)
 
 
 def _admit_prefix(organization: Organization, recipient: Recipient, *, at: datetime) -> None:

@@ -653,6 +653,30 @@ def test_few_numbers_that_ask_often_pause_nothing(cast: Cast, by: Principal, set
     assert not PrefixPause.objects.exists()
 
 
+@pytest.mark.parametrize("proof", ["resumed", "entered"])
+def test_numbers_from_before_a_range_was_resumed_or_a_code_of_it_entered_count_no_more(
+    cast: Cast, by: Principal, settings: Any, proof: str
+) -> None:
+    settings.OTP_PREFIX_UNENTERED = (3, 86400)
+    settings.OTP_LIFETIME_SECONDS = 60
+    at = clock.now()
+    with time_machine.travel(at, tick=False):
+        pump(cast, by, 4 if proof == "resumed" else 2)
+        assert PrefixPause.objects.exists() is (proof == "resumed")
+    with time_machine.travel(at + timedelta(seconds=61), tick=False):
+        if proof == "resumed":
+            otp_guard.resume(by=cast.principal("alice"), pause=PrefixPause.objects.get())
+        else:
+            id_ = ask(cast, by, OTHER)
+            check(cast, by, id_, code_of(id_), to=OTHER)
+
+    for turn in range(2, 8):
+        with time_machine.travel(at + timedelta(seconds=61 * turn), tick=False):
+            ask(cast, by, "+46701740699")
+
+    assert not PrefixPause.objects.filter(resumed_at=None).exists()
+
+
 def test_a_guard_that_only_reports_lets_all_codes_through(cast: Cast, by: Principal, settings: Any) -> None:
     settings.OTP_PREFIX_UNENTERED, settings.OTP_PER_PREFIX = (3, 86400), (5, 3600)
     acme = cast.organization("acme")
