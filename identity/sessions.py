@@ -259,6 +259,24 @@ def close_all(
     return ended
 
 
+def close_those(which: Any, *, reason: str, by: Principal, subject: str, organization: Organization) -> int:
+    """End the open ones of some sessions of people, given by their ids or a query for them; answers how many were ended.
+
+    The record tells of `subject`, which is what they have in common.
+    """
+    at = clock.now()
+    with transaction.atomic():
+        _lock(Q(pk__in=Session.objects.filter(pk__in=which).values("user")))
+        ids = list(Session.objects.filter(pk__in=which, ended_at=None).values_list("pk", flat=True))
+        ended = Session.objects.filter(pk__in=ids, ended_at=None).update(ended_at=at, end_reason=reason[:40])
+        _end_logins(Q(actor_session_id__in=ids), at=at, reason=reason)
+        if ended:
+            audit.record(
+                "session.ended", by=by, subject=subject, organization=organization, reason=reason, sessions=ended
+            )
+    return ended
+
+
 def close_as_manager(*, by: Principal, session: Session) -> bool:
     """End anybody's session, as an admin of its organisation or an operator; answers whether it was open.
 

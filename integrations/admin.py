@@ -29,7 +29,7 @@ from integrations import (
     application_forms,
 )
 from integrations.providers import policy as sign_in_policy
-from integrations.stories import trials
+from integrations.stories import external_people, trials
 from integrations.vendors import configs
 
 SWITCHES = ("is_visible", "allows_anonymous_registration")
@@ -53,7 +53,7 @@ def may_write(by: Principal, type_: str, verb: str) -> bool:
 
 def _delete(request: HttpRequest, application: Application) -> str:
     grant = configs.grant_of(application.type, "delete")
-    applications.delete(by=asker(request), application=application, grant=grant)
+    external_people.disconnect(by=asker(request), application=application, grant=grant)
     return _("%s is disconnected.") % application
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from agents import actions as agents
-from identity import audit, clock, crypto, organizations, policy, sessions, users
+from identity import applications, audit, clock, crypto, organizations, policy, sessions, users
 from identity.errors import Invalid, NotFound
 from identity.models import Application, Membership, User
 from identity.models.user import key_of
 from identity.principal import Kind, Principal, Role, Via
-from integrations.models import ExternalIdentity
+from integrations.models import ExternalIdentity, ExternalSignIn
 from integrations.providers.policy import Policy
 from integrations.providers.proof import Proof, SignInRefused, Why
 
@@ -45,6 +45,22 @@ def unlink(*, by: Principal, identity: ExternalIdentity) -> None:
     audit.record(
         "user.unlinked", by=by, subject=identity.user, organization=organization, application=identity.application_id, issuer=identity.issuer
     )  # fmt: skip
+
+
+@transaction.atomic
+def disconnect(*, by: Principal, application: Application, grant: str = "") -> None:
+    """Disconnect an application: nobody is known by it any more, and the browser sessions of who came through it end.
+
+    `grant` as for `applications.delete`. Raises NotAllowed, NotFound (another organisation's, deleted meanwhile).
+    """
+    applications.require_writer(by, grant=grant)
+    if by.organization_id not in (None, application.organization_id):
+        raise NotFound("no such application")
+    came = ExternalSignIn.objects.filter(application=application, session__ended_at=None).values("session")
+    sessions.close_those(
+        came, reason="application", by=by, subject=application.pk, organization=application.organization
+    )
+    applications.delete(by=by, application=application, grant=grant)
 
 
 @transaction.atomic

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.test import Client
 
 from identity import clock
 from identity.errors import NotAllowed, NotFound
@@ -16,6 +18,15 @@ from tests.browsers import Browser
 from tests.cast import Cast
 
 LIST = "/admin/integrations/externalidentity/"
+
+
+def bearer_of(cast: Cast) -> str:
+    """The token of acme's Admin client."""
+    said = cast.said["clients"]["acme_admin"]
+    form = {"grant_type": "client_credentials", "client_id": said["client_id"], "client_secret": said["client_secret"]}
+    body = urlencode(form)
+    answer = Client().post("/security/oauth/token", body, content_type="application/x-www-form-urlencoded")
+    return f"Bearer {answer.json()['access_token']}"
 
 
 @pytest.fixture
@@ -48,6 +59,46 @@ def test_an_admin_finds_a_link_and_takes_it_away(linked: ExternalIdentity, at_de
     row = AuditEvent.objects.get(event="user.unlinked")
     assert (row.actor, row.subject, row.organization_name) == ("alice", "bob", "acme")
     assert row.details == {"application": linked.application_id, "issuer": "https://id.acme.example"}
+
+
+@pytest.mark.parametrize("door", ["the portal", "the wire"])
+def test_who_came_through_an_application_goes_with_it(
+    linked: ExternalIdentity, cast: Cast, at_desk: Callable[[str], Browser], door: str
+) -> None:
+    by_password = cast.session("bob", door="portal").session
+    through, elsewhere = linked.application, cast.session("carol", door="portal").session
+    ExternalSignIn.objects.create(
+        application=Application.objects.get(pk=cast.said["applications"]["nice"]), state_digest="3", browser_digest="4",
+        expires_at=clock.now(), session=elsewhere,
+    )  # fmt: skip
+
+    if door == "the portal":
+        alice = at_desk("alice")
+        alice.get("/admin/")
+        assert alice.send(f"/admin/identity/application/{through.pk}/do/delete/").status_code == 302
+    else:
+        answer = Client().delete(f"/security/applications/{through.pk}", headers={"Authorization": bearer_of(cast)})
+        assert answer.status_code == 204
+
+    ended = Session.objects.filter(user__in=(linked.user, elsewhere.user), door="portal").exclude(ended_at=None)
+    assert [one.end_reason for one in ended] == ["application"]
+    assert ended.get().pk not in (by_password.pk, elsewhere.pk)
+    assert not Application.objects.filter(pk=through.pk).exists()
+    row = AuditEvent.objects.get(event="session.ended")
+    assert (row.subject, row.organization_name, row.details) == (
+        through.pk,
+        "acme",
+        {"reason": "application", "sessions": 1},
+    )
+
+
+@pytest.mark.parametrize(("name", "refusal"), [("carol", NotAllowed), ("frank", NotFound)])
+def test_nobody_elses_word_ends_the_sessions_of_an_application(
+    linked: ExternalIdentity, cast: Cast, name: str, refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        external_people.disconnect(by=cast.principal(name), application=linked.application)
+    assert not Session.objects.exclude(ended_at=None).exists()
 
 
 def test_another_organisations_admin_sees_none_of_it(

@@ -14,6 +14,7 @@ from integrations import edge
 from integrations.dialects.auvious import paging, shapes
 from integrations.dialects.auvious.answers import Application, CreateApplicationCommand, Created, answers
 from integrations.dialects.auvious.views.base import AuviousViewSet
+from integrations.stories import external_people
 from integrations.vendors import configs
 
 SORTABLE = {
@@ -83,7 +84,7 @@ class Applications(AuviousViewSet):
     def delete(self, request: Request, application_id: str) -> Response:
         by = self._writer("delete")
         row = applications.find_for(by=by, application_id=application_id)
-        applications.delete(by=by, application=row, grant=configs.grant_of(row.type, "delete"))
+        external_people.disconnect(by=by, application=row, grant=configs.grant_of(row.type, "delete"))
         return edge.empty()
 
     def _writer(self, verb: str) -> Any:
