@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from identity import clock
 from identity.models import Application, Organization, Session
@@ -155,8 +156,9 @@ class Callback(models.Model):
 
     class State(models.TextChoices):
         REQUESTED = "requested", _("requested")
-        ACCEPTED = "accepted", _("accepted")
-        REFUSED = "refused", _("refused")
+        # Other languages bend these words by what they are said of; a message and the calls of a client have them, too.
+        ACCEPTED = "accepted", pgettext_lazy("a callback", "accepted")
+        REFUSED = "refused", pgettext_lazy("a callback", "refused")
         UNAVAILABLE = "unavailable", _("unavailable")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -137,4 +138,4 @@ def _languages(organization: Organization) -> list[tuple[str, str, bool]]:
 
 def _name_of(language: str) -> str:
     known = LANG_INFO.get(language.lower(), {})
-    return str(NAMES.get(language) or known.get("name_local") or language).capitalize()
+    return capfirst(str(NAMES.get(language) or known.get("name_local") or language))

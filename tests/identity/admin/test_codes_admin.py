@@ -570,6 +570,13 @@ def test_the_preview_says_what_a_long_text_costs_and_reads_from_the_right(cast: 
     assert 'lang="he" dir="rtl"' in alice.get(texts_page(acme, "he")).text
 
 
+def test_languages_are_offered_by_their_own_names(cast: Cast, admin_of: Admin) -> None:
+    offered = admin_of("alice").get(texts_page(cast.organization("acme"))).text
+
+    for name in ("British English (en-GB)", "Svenska (sv)", "Bahasa Indonesia (id)", "中文（香港） (zh-HK)"):
+        assert name in offered
+
+
 def test_own_texts_are_for_the_admins_of_the_organization(cast: Cast, admin_of: Admin) -> None:
     acme, globex = cast.organization("acme"), cast.organization("globex")
 
