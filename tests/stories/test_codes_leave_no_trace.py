@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -117,11 +118,16 @@ def content(line: Any, key: bytes) -> str:
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Everything that is written at run time: the database's pages, beat's notes, counters."""
+    """Everything that is written at run time: the database's pages, beat's notes, counters.
+
+    Read by another process: one that opens SQLite's file by itself and closes it loses all of its locks on it (POSIX), and then
+    the log that another process needs is taken away.
+    """
     found = {}
     for path in folder.rglob("*"):
         if path.is_file() and settings.MESSAGE_SPOOL not in path.parents:
-            found[str(path.relative_to(folder))] = path.read_bytes().decode("latin-1")
+            pages = subprocess.run(["cat", str(path)], check=False, capture_output=True).stdout  # our own files
+            found[str(path.relative_to(folder))] = pages.decode("latin-1")
     return found
 
 

@@ -272,7 +272,8 @@ def test_a_certificate_of_another_name_is_a_failure(
 def test_a_vendor_without_tls_is_a_failure(acme: Organization, stand_in: StandIn, names: Any, routes: Any) -> None:
     names["acme.talkdeskid.eu"] = [[PUBLIC]]
     routes[PUBLIC, 443] = stand_in
-    with pytest.raises(UpstreamUnavailable, match=r"talkdesk: (tls|connection)"):
+    # A greeting is random: one without a line break leaves the other side waiting for more.
+    with pytest.raises(UpstreamUnavailable, match=r"talkdesk: (tls|connection|timeout)"):
         asked(acme)
     assert stand_in.asked == []
 
