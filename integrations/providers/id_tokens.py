@@ -8,7 +8,7 @@ from typing import Any
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, import_key
 
 from identity import clock
 from integrations.providers.proof import Asked, SignInRefused, Why, text
@@ -28,10 +28,9 @@ def read(id_token: str, *, keys: Mapping[str, Any]) -> jwt.Token | None:
     """Answer a token that one of a provider's keys has signed, or None; its claims are not looked at yet."""
     said = keys.get("keys")
     offered = [key for key in said if isinstance(key, dict)] if isinstance(said, list) else []
+    known = KeySet([key for one in offered if _is_usable(one) and (key := _read(one)) is not None])
     try:
-        return jwt.decode(
-            id_token, KeySet.import_key_set({"keys": list(filter(_is_usable, offered))}), algorithms=ALGORITHMS
-        )
+        return jwt.decode(id_token, known, algorithms=ALGORITHMS)
     except UNREADABLE:
         return None
 
@@ -53,6 +52,16 @@ def claims_of(
     if not text(claims, "sub", longest=LONGEST_SUBJECT):
         raise SignInRefused(Why.UNPROVEN, "the id_token names nobody")
     return dict(claims)
+
+
+def _read(key: Mapping[str, Any]) -> Any:
+    """Answer a key as the library has it, or None for one that it cannot read."""
+    try:
+        found = import_key(dict(key))
+        found.ensure_kid()
+    except UNREADABLE:
+        return None
+    return found
 
 
 def _is_usable(key: Mapping[str, Any]) -> bool:

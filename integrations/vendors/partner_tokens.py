@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from identity import policy
+from django.db.models import Q
+
+from identity import clock, policy
 from identity.errors import NotFound, UpstreamRefused, UpstreamUnavailable
 from identity.models import Application, Organization
 from identity.policy import Permission
@@ -50,7 +52,8 @@ def refresh(*, by: Principal, organization: Organization, type_: str, refresh_to
 
 def _serving(organization: Organization, type_: str) -> Application:
     found = Application.objects.filter(organization=organization, type=type_, is_visible=True)
-    application = found.order_by("created_at", "pk").first()
+    alive = found.filter(Q(expires_at=None) | Q(expires_at__gt=clock.now()))
+    application = alive.order_by("created_at", "pk").first()
     if application is None:
         raise NotFound("no such application")
     return application

@@ -31,6 +31,8 @@ AUTHORITIES = {
 # What only internal services may send (clarifications 33).
 FOREIGN = ("id", "organizationId")
 LONGEST_GRACE = 604_800
+# What a partner would not read to its end would count as its failure.
+LONGEST_TOKEN = 16_000
 LONGEST_NAME = 200
 TICKET_TYPES = (
     "GENESYS_SINGLE_USE_TICKET",
@@ -276,7 +278,7 @@ class CreateCallback(Reader):
 
 
 class RefreshToken(Reader):
-    refresh_token = Text()
+    refresh_token = Text(max_length=LONGEST_TOKEN)
     organizationId = Optional(source="organization_id")
 
 

@@ -297,6 +297,20 @@ def test_keys_that_are_none_verify_nothing(
     assert (answer.status_code, said(answer)) == (403, UNPROVEN)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [{"kty": "EC", "crv": "brainpoolP512r1", "x": "AA", "y": "AA", "kid": "two"}, {"kty": "EC", "kid": "two"},
+     {"kty": "RSA", "n": "A" * 400, "kid": "two"}, {"kty": "RSA", "n": "?" * 400, "e": 5}],
+    ids=["a curve of tomorrow", "half of one", "without an exponent", "no number"],
+)  # fmt: skip
+def test_a_key_that_we_do_not_know_spoils_no_other(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application, key: dict[str, Any]
+) -> None:
+    """A set is for many readers, and each leaves aside what it cannot read (RFC 7517, 5)."""
+    elsewhere.keys = [key, *elsewhere.keys]
+    assert visitor.through(elsewhere, acme_id).url == "/desk/"
+
+
 def test_a_key_that_can_be_broken_verifies_nothing(
     visitor: Visitor, elsewhere: Elsewhere, acme_id: Application
 ) -> None:

@@ -6,11 +6,12 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from identity import applications, clients
+from identity import applications, clients, clock
 from identity.models import Application
 from identity.principal import at_the_console
 from integrations.vendors import nice
@@ -131,8 +132,10 @@ def test_nobody_else_refreshes(callers: Callers, there: StandIn, partner: str) -
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": 5}, {"refreshToken": "x"}], ids=str
-)
+    "body",
+    [{}, {"refresh_token": ""}, {"refresh_token": None}, {"refresh_token": 5}, {"refreshToken": "x"}, {"refresh_token": "x" * 16_001}],
+    ids=["none", "empty", "null", "a number", "another name", "no token is so long"],
+)  # fmt: skip
 def test_a_token_is_needed(callers: Callers, there: StandIn, partner: str, body: dict[str, Any]) -> None:
     refused(callers.client("acme_service").post(f"/{partner}/refresh_token", body), 400, "refresh_token")
     assert there.asked == []
@@ -140,9 +143,14 @@ def test_a_token_is_needed(callers: Callers, there: StandIn, partner: str, body:
 
 def test_an_application_is_needed(callers: Callers, there: StandIn, partner: str) -> None:
     refused(refresh(callers.client("globex_admin"), partner), 404)
-    Application.objects.filter(type=TYPES[partner]).update(is_visible=False)
+    acmes = Application.objects.filter(type=TYPES[partner])
+    acmes.update(is_visible=False)
+    refused(refresh(callers.client("acme_service"), partner), 404)
+    acmes.update(is_visible=True, expires_at=clock.now())
     refused(refresh(callers.client("acme_service"), partner), 404)
     assert there.asked == []
+    acmes.update(expires_at=clock.now() + timedelta(minutes=1))
+    assert refresh(callers.client("acme_service"), partner).status_code == 200
 
 
 def test_the_oldest_visible_application_serves(callers: Callers, there: StandIn, partner: str) -> None:
