@@ -16,7 +16,7 @@ from identity.admin.made import OwnedForm
 from identity.errors import Invalid, Malformed
 from identity.models import Application
 from integrations import edge
-from integrations.providers.policy import Policy
+from integrations.providers.policy import BY_EMAIL, NOBODY, Policy
 from integrations.vendors import configs
 
 # Stands for a stored secret: it is shown instead, and sent back it means that the secret stays.
@@ -24,6 +24,8 @@ MASK = "••••••••"
 MOST_JSON = 20_000
 REST = "rest"
 NOTHING: Any = object()
+# What an administrator reads for a word of ours; a vendor's own words, such as its regions, stand as they are.
+WORDS = {NOBODY: gettext_lazy("nothing"), BY_EMAIL: gettext_lazy("verified e-mail address")}
 
 
 class ObjectField(forms.CharField):
@@ -202,7 +204,7 @@ def _field(name: str, said: dict[str, Any], stored: Any, *, is_needed: bool) -> 
         )
         return ObjectField(label=label, initial=stored, help_text=help_text)
     if "enum" in said:
-        choices = [("", "—"), *((one, one) for one in said["enum"])]
+        choices = [("", "—"), *((one, WORDS.get(one, one)) for one in said["enum"])]
         return forms.ChoiceField(label=label, required=is_needed, choices=choices, initial=stored)
     text = forms.TextInput(attrs={"class": "vTextField", "spellcheck": "false"})
     return forms.CharField(

@@ -285,6 +285,7 @@ def test_what_is_decided_about_signing_in_is_edited_by_its_fields(nice: Applicat
         f"{at}.enabled": "on", f"{at}.label": "Continue with NICE", f"{at}.linkBy": "email", f"{at}.roleClaim": "groups",
         f"{at}.roles": '{"leads": "Supervisor"}', f"{at}.logsOut": "on",
     }  # fmt: skip
+    assert '<option value="email">verified e-mail address</option>' in alice.get(page_of(nice)).text
     wrong = alice.post(page_of(nice), asked(**decided | {f"{at}.roles": '{"gods": "ClientService"}'}))
     assert errors_of(wrong)
 
