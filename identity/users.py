@@ -21,6 +21,10 @@ from identity.models import Membership, Organization, PasswordReset, User
 from identity.models.user import key_of
 from identity.principal import Principal, Role
 
+# What the columns of names and addresses take, and those of what they are compared by.
+LONGEST_NAME, LONGEST_NAME_KEY = 150, 200
+LONGEST_ADDRESS, LONGEST_ADDRESS_KEY = 254, 300
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -246,23 +250,27 @@ def check_digest(password_sha256: str, *, field: str = "password") -> None:
 def check_names(*, username: str, email: str, but: User | None = None) -> None:
     """Go on only with a name and an address that are well formed and free (clarifications 49). Raises Invalid."""
     wrong: dict[str, list[str]] = {}
+    # As they are compared, too: one letter may be eighteen there, and a wide @ an @.
+    name, address = key_of(username), key_of(email)
     if (
-        not username.strip()
-        or "@" in username
+        not name
+        or {"@", " "} & {*username.strip(), *name}
         or not is_storable(username)
-        or len(username) > 150
-        or " " in username.strip()
+        or len(username) > LONGEST_NAME
+        or len(name) > LONGEST_NAME_KEY
     ):
         wrong["username"] = [_("A user name has 1 to 150 characters, no space and no @.")]
     try:
         validate_email(email.strip())
     except ValidationError as e:
         wrong["email"] = list(e.messages)
+    if len(email) > LONGEST_ADDRESS or len(address) > LONGEST_ADDRESS_KEY:
+        wrong["email"] = [str(validate_email.message)]
     others = User.objects.all() if but is None else User.objects.exclude(pk=but.pk)
     if not wrong:
-        taken = others.filter(Q(username_key=key_of(username)) | Q(email_key=key_of(email)))
-        for name_key, _email_key in taken.values_list("username_key", "email_key"):
-            field = "username" if name_key == key_of(username) else "email"
+        taken = others.filter(Q(username_key=name) | Q(email_key=address))
+        for name_key in taken.values_list("username_key", flat=True):
+            field = "username" if name_key == name else "email"
             wrong[field] = [_("This is taken.")]
     if wrong:
         raise Invalid(", ".join(wrong), fields=wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from django.db import IntegrityError, transaction
 
 from agents import actions as agents
@@ -138,7 +140,8 @@ def _create(application: Application, proof: Proof, by: Principal) -> User:
 
 def _free_name(proof: Proof) -> str:
     """Answer a user name that is free: the provider's own, or what the address begins with, or that with a tail."""
-    said = (proof.username or proof.email).partition("@")[0]
+    # As names are compared: what looks like an @ or a space there is none of a name's.
+    said = unicodedata.normalize("NFKC", proof.username or proof.email).partition("@")[0]
     bare = "".join(c for c in said if c.isprintable() and not c.isspace())[:100] or "person"
     is_taken = User.objects.filter(username_key=key_of(bare)).exists()
     return f"{bare}-{crypto.make_readable(6).lower()}" if is_taken else bare

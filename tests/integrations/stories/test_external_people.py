@@ -175,6 +175,24 @@ def test_somebody_new_gets_an_account_with_a_desk_and_no_password_that_anybody_k
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("claims", "outcome"),
+    [
+        ({"preferred_username": "ﷺ" * 100}, DESK), ({"preferred_username": "nora＠globex.example"}, DESK), ({"preferred_username": "ß" * 150}, DESK),
+        ({"email": f"nora@{'ﷺ' * 60}.example"}, NO_ADDRESS), ({"email": f"nora@{'ﷺ' * 10}.example"}, DESK),
+    ],
+    ids=["a name that grows", "an address in wide letters", "a name that grows in lower case", "an address that grows", "an address that fits"],
+)  # fmt: skip
+def test_what_grows_when_it_is_compared_is_kept_only_if_it_fits(
+    visitor: Visitor, elsewhere: Elsewhere, connect: Connect, claims: dict[str, str], outcome: str
+) -> None:
+    elsewhere.claims = {**NORA, **claims}
+    assert came_to(visitor.through(elsewhere, connect(creates_people=True))) == outcome
+    for made in User.objects.filter(email__startswith="nora"):
+        assert "@" not in made.username_key
+        assert len(made.username_key) <= 200
+
+
 @pytest.mark.parametrize("said_name", ["bob", "BOB", "bob@elsewhere.example", "b ob\u200b", ""])
 def test_a_name_that_is_taken_gets_a_tail(
     visitor: Visitor, elsewhere: Elsewhere, connect: Connect, said_name: str
