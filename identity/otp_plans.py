@@ -20,7 +20,9 @@ VIA = Via(door="otp")
 def follow(*, limit: int = 100) -> int:
     """Send codes that nobody entered by the next channel of their organisation's plan; answers how many went out."""
     at = clock.now()
-    due = OtpVerification.objects.select_related("organization").filter(fallback_at__lte=at)
+    due = OtpVerification.objects.select_related("organization").filter(
+        fallback_at__lte=at, organization__suspended_at=None
+    )
     return sum(_fall_back(verification, at=at) for verification in due.order_by("fallback_at")[:limit])
 
 

@@ -15,7 +15,7 @@ import pytest
 import time_machine
 from django.core import serializers
 
-from identity import clock, crypto, otp, otp_guard, otp_plans, outbox, recipients, tasks
+from identity import clock, crypto, organizations, otp, otp_guard, otp_plans, outbox, recipients, tasks
 from identity.errors import (
     CredentialRevoked,
     DomainError,
@@ -510,6 +510,15 @@ def test_a_plan_stops_when_the_code_was_entered(cast: Cast, by: Principal) -> No
     with time_machine.travel(clock.now() + timedelta(seconds=61)):
         assert otp_plans.follow() == 0
     assert messages(id_) == [("SMS", TO, State.DEAD)]
+
+
+def test_a_suspended_organisations_plans_rest(cast: Cast, by: Principal, console: Principal) -> None:
+    plan(cast, "VOICE 60")
+    id_ = ask(cast, by)
+    organizations.suspend(by=console, organization=cast.organization("acme"))
+    with time_machine.travel(clock.now() + timedelta(seconds=61)):
+        assert otp_plans.follow() == 0
+    assert len(messages(id_)) == 1
 
 
 def test_a_plan_skips_the_channel_that_was_asked_for(cast: Cast, by: Principal) -> None:
