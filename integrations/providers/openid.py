@@ -68,7 +68,7 @@ class OpenIdProvider:
         claims = signed = self._claims(metadata, asked, tokens)
         wanted = {"email", *filter(None, [self.policy.role_claim])}
         if not wanted <= set(signed):
-            claims = {**self._about(metadata, tokens, signed["sub"]), **signed}
+            claims = _joined(signed, self._about(metadata, tokens, signed["sub"]))
         # How somebody signed in is believed of the signed token only.
         passed = self._passed_second_factor(signed)
         return self._proof(metadata, claims, tokens["id_token"], passed_second_factor=passed)
@@ -260,6 +260,17 @@ def _place_of(type_: str, config: Mapping[str, Any]) -> client.Place:
 
 def _is_token_answer(said: Any) -> bool:
     return isinstance(said, dict) and isinstance(said.get("id_token"), str)
+
+
+def _joined(signed: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer what both documents say, the signed one first; that an address is verified counts of the document's own only."""
+    claims = {**about, **signed}
+    said = [
+        one["email_verified"]
+        for one in (signed, about)
+        if "email_verified" in one and one.get("email") == claims.get("email")
+    ]
+    return {**claims, "email_verified": next(iter(said), None)}
 
 
 def _at_path(claims: Mapping[str, Any], path: str) -> Any:

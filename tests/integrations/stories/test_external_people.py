@@ -392,6 +392,41 @@ def test_a_second_factor_that_nobody_signed_does_not_count(
     assert came_to(visitor.through(elsewhere, application)) == f"/login/with/{application.pk}/code/"
 
 
+ANOTHER = {"email": "somebody@evil.example", "email_verified": True}
+
+
+@pytest.mark.parametrize(
+    ("signed", "about", "outcome"),
+    [
+        ({"email": "bob@acme.example"}, ANOTHER, UNVERIFIED),
+        ({"email": "bob@acme.example"}, {"email_verified": True}, UNVERIFIED),
+        ({"email_verified": True}, {"email": "bob@acme.example"}, UNVERIFIED),
+        ({"email": "bob@acme.example", "email_verified": False}, {"email": "bob@acme.example", "email_verified": True}, UNVERIFIED),
+        ({"email_verified": True}, {"email": "bob@acme.example", "email_verified": False}, UNVERIFIED),
+        ({"email": "bob@acme.example", "email_verified": True}, {"email": "bob@acme.example", "email_verified": False}, DESK),
+        ({"email": "bob@acme.example"}, {"email": "bob@acme.example", "email_verified": True}, DESK),
+        ({"email_verified": False}, {"email": "bob@acme.example", "email_verified": True}, DESK),
+    ],
+    ids=["another's", "nobody's", "nobody's in the token", "the token says no", "userinfo says no", "the token says yes", "the same", "of no address"],
+)  # fmt: skip
+def test_an_address_is_verified_by_whoever_names_it(
+    visitor: Visitor,
+    elsewhere: Elsewhere,
+    connect: Connect,
+    signed: dict[str, Any],
+    about: dict[str, Any],
+    outcome: str,
+) -> None:
+    """The yes of one of a provider's documents is not of the address in the other."""
+    elsewhere.claims = {"sub": "1", "email": None, "email_verified": None, **signed}
+    elsewhere.metadata["userinfo_endpoint"] = f"{elsewhere.url}/userinfo"
+    elsewhere.answers["/userinfo"] = 200, {"sub": "1", **about}
+    assert (
+        came_to(visitor.through(elsewhere, connect(linkBy="email", roleClaim="realm_access.roles", roles={})))
+        == outcome
+    )
+
+
 def test_a_code_of_ones_own_factor_goes_on_where_the_provider_left_off(
     visitor: Visitor, elsewhere: Elsewhere, connect: Connect, cast: Cast, settings: Any
 ) -> None:
