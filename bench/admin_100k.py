@@ -39,13 +39,13 @@ def main() -> None:
         print(json.dumps(measured(said.rows)))  # noqa: T201  # the answer of this program
         return
     servers = [server for server in ("", said.postgres) if server is not None]
-    results = [in_child(said.rows, server) for server in servers]
+    results = [in_child(__file__, said.rows, server) for server in servers]
     print(json.dumps({"rows": said.rows, "target_ms": TARGET_MS, "results": results}, indent=2))  # noqa: T201  # the answer of this program
     sys.exit(any(page["median_ms"] >= TARGET_MS for result in results for page in result["pages"].values()))
 
 
-def in_child(rows: int, server: str) -> dict[str, Any]:
-    """Measure in a fresh folder and a fresh database, and take both away."""
+def in_child(program: str, rows: int, server: str) -> dict[str, Any]:
+    """Run a program's `--measure` on a fresh folder and a fresh database, and take both away; answers what it printed last."""
     with tempfile.TemporaryDirectory(prefix="switchboard-bench-") as folder:
         name = f"switchboard_bench_{os.getpid()}"
         url = urlunsplit(urlsplit(server)._replace(path=f"/{name}")) if server else ""
@@ -58,7 +58,7 @@ def in_child(rows: int, server: str) -> dict[str, Any]:
         if server:
             on_server(server, f'CREATE DATABASE "{name}"')
         try:
-            command = [sys.executable, __file__, "--measure", "--rows", str(rows)]
+            command = [sys.executable, program, "--measure", "--rows", str(rows)]
             done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own program
         finally:
             if server:

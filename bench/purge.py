@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.admin_100k import on_server  # noqa: E402  # found only now
+from bench.admin_100k import in_child  # noqa: E402  # found only now
 
 BOUND_MS = 100
 BATCH = 5000
@@ -41,28 +37,9 @@ def main() -> None:
     if said.measure:
         print(json.dumps(measured(said.rows)))  # noqa: T201  # the answer of this program
         return
-    results = [in_child(said.rows, server) for server in ("", said.postgres) if server is not None]
+    results = [in_child(__file__, said.rows, server) for server in ("", said.postgres) if server is not None]
     print(json.dumps({"rows": said.rows, "bound_ms": BOUND_MS, "results": results}, indent=2))  # noqa: T201  # the answer of this program
     sys.exit(any(kind["longest_ms"] > BOUND_MS for result in results for kind in result["batches"].values()))
-
-
-def in_child(rows: int, server: str) -> dict[str, Any]:
-    """Measure in a fresh folder and a fresh database, and take both away."""
-    name = f"switchboard_purge_{os.getpid()}"
-    url = urlunsplit(urlsplit(server)._replace(path=f"/{name}")) if server else ""
-    with tempfile.TemporaryDirectory(prefix="switchboard-bench-") as folder:
-        environment = {
-            **os.environ, "DATA_DIR": folder, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings.base",
-        }  # fmt: skip
-        if server:
-            on_server(server, f'CREATE DATABASE "{name}"')
-        try:
-            command = [sys.executable, __file__, "--measure", "--rows", str(rows)]
-            done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603  # our own program
-        finally:
-            if server:
-                on_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]  # the child prints an object
 
 
 def measured(rows: int) -> dict[str, Any]:
