@@ -99,7 +99,10 @@ def _in(request: PortalRequest, application_id: str, arrived: Arrived) -> HttpRe
     opened = entrance.open_session(
         request, arrived.proven, came_by=via_of(request, door=DOOR), application=application_id
     )
-    sign_in_with.keep(arrived=arrived, session=opened.session)
+    try:
+        sign_in_with.keep(arrived=arrived, session=opened.session)
+    except SignInRefused as e:
+        return _refused(request, application_id, e)
     response = entrance.lead_on(request, arrived.proven, opened, target=arrived.next_path)
     cookies.forget(response, COOKIE, path=COOKIE_PATH)
     return response

@@ -42,6 +42,8 @@ def unlink(*, by: Principal, identity: ExternalIdentity) -> None:
     organization = identity.application.organization
     if by.organization_id not in (None, organization.pk):
         raise NotFound("no such link")
+    # Whoever is on the way in finds the sign-in gone (`sign_in_with.keep`), or has a session already, which ends below.
+    ExternalSignIn.objects.filter(identity=identity, session=None).delete()
     sessions.close_all(user=identity.user, reason="unlinked", by=by, organization=organization, doors=("portal",))
     ExternalIdentity.objects.filter(pk=identity.pk).delete()
     audit.record(
@@ -58,6 +60,8 @@ def disconnect(*, by: Principal, application: Application, grant: str = "") -> N
     applications.require_writer(by, grant=grant)
     if by.organization_id not in (None, application.organization_id):
         raise NotFound("no such application")
+    # As in `unlink`.
+    ExternalSignIn.objects.filter(application=application, session=None).delete()
     came = ExternalSignIn.objects.filter(application=application, session__ended_at=None).values("session")
     sessions.close_those(
         came, reason="application", by=by, subject=application.pk, organization=application.organization

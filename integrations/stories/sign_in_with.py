@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from identity import audit, clock, crypto, limits, sign_in
+from identity import audit, clock, crypto, limits, sessions, sign_in
 from identity.errors import Invalid, NotFound, TooManyAttempts, UpstreamUnavailable, WrongCredentials
 from identity.limits import Rate
 from identity.models import Application, Organization, Session, User
@@ -149,8 +149,14 @@ def confirm(*, application_id: str, otp: str, browser: str, via: Via) -> Arrived
 
 
 def keep(*, arrived: Arrived, session: Session) -> None:
-    """Remember which session came of a sign-in, so that logging out can go on at the provider."""
-    ExternalSignIn.objects.filter(pk=arrived.sign_in.pk, session=None).update(session=session)
+    """Remember which session came of a sign-in: it ends with the link and the application, and its logout can go on there.
+
+    Claims by the write: a session of a sign-in that is gone meanwhile, or that another tab used up, would outlive what vouched
+    for it, and is ended. Raises SignInRefused.
+    """
+    if ExternalSignIn.objects.filter(pk=arrived.sign_in.pk, session=None).update(session=session) != 1:
+        sessions.close(session.pk, reason="unlinked")
+        raise SignInRefused(Why.STALE, "it was taken away meanwhile")
 
 
 def leave(*, sign_in_id: UUID) -> str:

@@ -14,12 +14,12 @@ from django.conf import settings as portal
 from django.core.cache import cache
 from joserfc.jwk import RSAKey
 
-from identity import audit, clock, organizations, sessions
+from identity import audit, clock, organizations, sessions, sign_in
 from identity.models import Application, AuditEvent, Session, User
-from identity.principal import at_the_console
+from identity.principal import Via, at_the_console
 from integrations.models import ExternalIdentity, ExternalSignIn
-from integrations.providers.proof import Asked
-from integrations.stories import sign_in_with
+from integrations.providers.proof import Asked, SignInRefused
+from integrations.stories import external_people, sign_in_with
 from tests.cast import Cast
 from tests.integrations.stories.provider import (
     CLIENT_ID,
@@ -331,6 +331,32 @@ def test_an_answer_counts_once(visitor: Visitor, elsewhere: Elsewhere, acme_id: 
     visitor.cookies["switchboard_with"] = kept
     assert said(visitor.back(acme_id, code="a-code", state=asked["state"])) == STALE
     assert len(elsewhere.asked("/token")) == 1
+
+
+@pytest.mark.parametrize("what", ["unlinked", "disconnected", "taken by another tab"])
+def test_what_was_taken_away_on_the_way_in_opens_no_session(
+    visitor: Visitor, elsewhere: Elsewhere, acme_id: Application, cast: Cast, what: str
+) -> None:
+    asked = visitor.away(acme_id)
+    elsewhere.nonce = asked["nonce"]
+    via, browser = Via(door="portal", address="127.0.0.1"), visitor.cookies["switchboard_with"].value
+    arrived = sign_in_with.finish(
+        application_id=acme_id.pk, answer={"code": "a-code", "state": asked["state"]}, browser=browser, via=via
+    )
+
+    if what == "unlinked":
+        external_people.unlink(by=at_the_console(), identity=ExternalIdentity.objects.get())
+    elif what == "disconnected":
+        external_people.disconnect(by=at_the_console(), application=acme_id)
+    else:
+        faster = sign_in.open_session(arrived.proven, via=via, lifetime=timedelta(hours=1)).session
+        sign_in_with.keep(arrived=arrived, session=faster)
+    opened = sign_in.open_session(arrived.proven, via=via, lifetime=timedelta(hours=1))
+    with pytest.raises(SignInRefused, match="taken away"):
+        sign_in_with.keep(arrived=arrived, session=opened.session)
+
+    assert Session.objects.get(pk=opened.session.pk).end_reason == "unlinked"
+    assert Session.objects.filter(door="portal", ended_at=None).count() == (what == "taken by another tab")
 
 
 def test_an_answer_counts_once_however_many_bring_it(
