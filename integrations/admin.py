@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -29,7 +30,7 @@ from integrations import (
     application_forms,
 )
 from integrations.providers import policy as sign_in_policy
-from integrations.stories import external_people, trials
+from integrations.stories import external_people, sign_in_with, trials
 from integrations.vendors import configs
 
 SWITCHES = ("is_visible", "allows_anonymous_registration")
@@ -83,7 +84,7 @@ class ApplicationAdmin(OwnedHere):
     sortable_by = ("created_at",)
     list_filter = ("type",)
     search_fields = ("id", "type")
-    readonly_fields = ("type", "id", "organization", "open_part", "created_at", "changed_at")
+    readonly_fields = ("type", "id", "organization", "redirects", "open_part", "created_at", "changed_at")
 
     # --- who may ----------------------------------------------------------------------------------------------------
 
@@ -144,7 +145,9 @@ class ApplicationAdmin(OwnedHere):
         shown = [(None, {"fields": first})] if first else []
         if obj is None:
             return [*shown, *editor]
-        about = ("type", "id", "organization", *(() if is_editor else ("open_part",)), "created_at", "changed_at")
+        redirects = ("redirects",) if obj.type in sign_in_with.TYPES else ()
+        part = () if is_editor else ("open_part",)
+        about = ("type", "id", "organization", *redirects, *part, "created_at", "changed_at")
         return [*shown, *editor, (_("What it is"), {"fields": about})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -170,6 +173,12 @@ class ApplicationAdmin(OwnedHere):
         wanted = {name: form.cleaned_data[name] for name in SWITCHES if name in form.cleaned_data}
         if any(standing[name] != value for name, value in wanted.items()):
             applications.set_flags(by=asker(request), application=row, **wanted)
+
+    @admin.display(description=gettext_lazy("Redirect addresses"))
+    def redirects(self, application: Application) -> SafeString:
+        """Where the provider sends browsers back: with a code, and from its logout."""
+        back = f"{settings.PUBLIC_URL}{settings.LOGIN_URL}"
+        return format_html("{}<br>{}", sign_in_with.redirect_uri(application), back)
 
     @admin.display(description=gettext_lazy("configuration"))
     def open_part(self, application: Application) -> SafeString:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 
 from identity import applications
@@ -96,6 +97,14 @@ def test_an_application_is_connected_with_its_secret_sealed(cast: Cast, admin_of
     assert SECRET not in json.dumps(row.config)
     assert SECRET not in alice.get(page_of(row)).text
     assert "acme-calls" in alice.get(page_of(row)).text
+
+
+def test_a_page_says_which_addresses_the_provider_has_to_know(cast: Cast, nice: Application, admin_of: Admin) -> None:
+    other = made(cast, "TEST", {})
+
+    shown = admin_of("alice").get(page_of(nice)).text
+    assert f"{settings.PUBLIC_URL}/login/with/{nice.pk}/callback/<br>{settings.PUBLIC_URL}/login/</" in shown
+    assert "/login/with/" not in admin_of("alice").get(page_of(other)).text
 
 
 def test_a_page_that_comes_back_untouched_changes_nothing(nice: Application, admin_of: Admin) -> None:
