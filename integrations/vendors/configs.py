@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from jsonschema import Draft202012Validator, ValidationError
 
 from identity import applications, crypto
-from identity.errors import Invalid
+from identity.errors import Invalid, NotAllowed
 from identity.models import Application
-from identity.principal import Principal
+from identity.principal import Kind, Principal
 from integrations.providers import policy
 from integrations.providers.policy import offering
 from integrations.vendors import genesys, nice, talkdesk
@@ -78,12 +78,14 @@ def require_decider(
     """Go on only if the caller may decide who signs in, where a configuration offers that otherwise than the application now.
 
     A grant lets somebody connect a vendor; whoever chooses the system that vouches for people is everybody whom it vouches
-    for, admins too. Raises NotAllowed.
+    for, admins too: a person decides that, or an internal service. Raises NotAllowed.
     """
     said = config.get(policy.SECTION)  # not looked at by `check` yet
     is_offered = isinstance(said, dict) and said.get("enabled") is True
     if is_offered and (application is None or _vouching(type_, config) != _vouching(type_, _known_of(application))):
         applications.require_writer(by)
+        if by.kind is Kind.CLIENT and not by.is_internal:
+            raise NotAllowed("a machine's secret must not be enough to become a person")
 
 
 def checked(application: Application) -> dict[str, Any]:

@@ -133,6 +133,17 @@ def test_who_signs_in_is_decided_by_those_who_manage_applications_not_by_a_grant
 
     refused(bob.post("/applications", whole), 403)
     refused(bob.put(make(callers, GENESYS), whole), 403)
+    machine = callers.client("acme_admin")
+    refused(
+        machine.post("/applications", {"type": "TALKDESK_OPENID", "config": {**TALKDESK, "signIn": {"enabled": True}}}),
+        403,
+    )
+    assert (
+        machine.post(
+            "/applications", {"type": "TALKDESK_OPENID", "config": {**TALKDESK, "signIn": {"enabled": False}}}
+        ).status_code
+        == 200
+    )
     for elsewhere in ({"pcEnvironment": "mypurecloud.de"}, {"organizationId": "bob's own"}, {"signIn": {"enabled": True, "keepsRoles": True}},
                       {"serviceParameters": {**PAIR["serviceParameters"], "signInClientId": "bob's own"}}):  # fmt: skip
         refused(bob.put(url, {"type": "GENESYS", "config": {**offering, **elsewhere}}), 403)
