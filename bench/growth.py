@@ -13,16 +13,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.paths import JSON, auvious_bearer, call, oauth_client_credentials, oauth_introspect
+from bench.paths import auvious_bearer, oauth_client_credentials, oauth_introspect, ticket_of, ticket_redemption
 from bench.portal import Portal, Request, measure, running
 
 BOUND = 1.3
-CUSTOMER = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic Y3VzdG9tZXI6"}
-
 # Rows are made by the database itself, which is the fastest that a million can be. Their digests are of nobody's secret.
 SEED = """
 from django.db import connection
@@ -76,7 +73,7 @@ def main() -> None:
     figures: dict[str, dict[int, float]] = {}
     with running() as portal:
         present = 0
-        ticket_of(portal, token_of(portal))
+        ticket_of(portal)
         for size in map(int, said.sizes.split(",")):
             seed(portal, first=present + 1, last=size)
             present = size
@@ -90,23 +87,6 @@ def seed(portal: Portal, *, first: int, last: int) -> None:
     client_id = portal.cast["clients"]["acme_service"]["client_id"]
     script = SEED.format(first=first, last=last, client_id=client_id)
     portal.manage("shell", "--verbosity", "0", "--command", script)
-
-
-def ticket_of(portal: Portal, token: str) -> str:
-    """Make a ticket that serves many times and answer its id."""
-    body = json.dumps({"type": "MULTI_USE_TICKET", "properties": {"conference_id": "room-1"}}).encode()
-    headers = JSON | {"Authorization": f"Bearer {token}"}
-    return str(call(portal, Request("POST", "/security/ticket", body, headers))["id"])
-
-
-def token_of(portal: Portal) -> str:
-    return str(call(portal, oauth_client_credentials(portal))["access_token"])
-
-
-def redemption(portal: Portal) -> Request:
-    """One ticket that many join by: what it costs to find it among the others, and to open a session."""
-    form = urlencode({"grant_type": "password", "username": ticket_of(portal, token_of(portal))})
-    return Request("POST", "/security/oauth/token", form.encode(), CUSTOMER)
 
 
 def quietest(portal: Portal, prepare: Callable[[Portal], Request], said: argparse.Namespace) -> float:
@@ -135,7 +115,7 @@ PATHS: dict[str, Callable[[Portal], Request]] = {
     "auvious bearer": auvious_bearer,
     "oauth introspect": oauth_introspect,
     "oauth client_credentials": oauth_client_credentials,
-    "ticket redemption": redemption,
+    "ticket redemption": ticket_redemption,
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from bench.portal import Portal, Request
 
 JSON = {"Content-Type": "application/json"}
+CUSTOMER = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": "Basic Y3VzdG9tZXI6"}
 
 
 def healthz(portal: Portal) -> Request:
@@ -165,6 +166,18 @@ def auvious_bearer(portal: Portal) -> Request:
     return Request("GET", f"/security/applications/{application}", headers=service_bearer(portal))
 
 
+def ticket_redemption(portal: Portal) -> Request:
+    """One ticket that many join by: what it costs to find it, and to open a session."""
+    form = urlencode({"grant_type": "password", "username": ticket_of(portal)})
+    return Request("POST", "/security/oauth/token", form.encode(), CUSTOMER)
+
+
+def ticket_of(portal: Portal) -> str:
+    """Make a ticket that serves many times and answer its id."""
+    body = json.dumps({"type": "MULTI_USE_TICKET", "properties": {"conference_id": "room-1"}}).encode()
+    return str(call(portal, Request("POST", "/security/ticket", body, JSON | service_bearer(portal)))["id"])
+
+
 def auvious_code(portal: Portal) -> Callable[[int], Request]:
     """A code for somebody new, whose message a worker sends: its share of the CPU is counted, too."""
     headers, turn = service_bearer(portal), count()
@@ -220,5 +233,6 @@ PATHS: dict[str, Callable[[Portal], Request | Callable[[int], Request]]] = {
     "oauth introspect": oauth_introspect,
     "oauth jwks": oauth_jwks,
     "auvious bearer": auvious_bearer,
+    "ticket redemption": ticket_redemption,
     "auvious /security/otp": auvious_code,
 }
