@@ -205,7 +205,7 @@ def drain(*, limit: int = 200) -> int:
     return sent
 
 
-def purge(*, batch: int = 500) -> int:
+def purge(*, batch: int = 200) -> int:
     """Forget old messages and wipe what given-up ones say, a batch at a time; answers how many were touched.
 
     A code that opens nothing any more is wiped at once, everything else after a week.

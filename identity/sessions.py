@@ -492,7 +492,7 @@ def _require_open(organization: Organization | None) -> None:
         raise CredentialRevoked("the organisation is suspended")
 
 
-def purge(*, before: datetime, batch: int = 100) -> int:
+def purge(*, before: datetime, batch: int = 50) -> int:
     """Delete sessions that were over before a moment, a batch at a time; answers how many."""
     old = (
         Session.objects.filter(expires_at__lt=before, logins_as=None)
