@@ -332,6 +332,18 @@ def test_a_repeated_request_gets_the_first_answer_and_another_one_under_its_key_
         assert ask(cast, by, key="k-1") != first
 
 
+@pytest.mark.parametrize(
+    "field, more", [("key", {"key": "k" * 256}), ("channel", {"channel": "PIGEON"})], ids=["key", "channel"]
+)
+def test_a_key_that_is_too_long_and_an_unknown_channel_are_refused_by_name(
+    cast: Cast, by: Principal, field: str, more: dict[str, Any]
+) -> None:
+    with pytest.raises(Invalid) as refusal:
+        ask(cast, by, **more)
+    assert list(refusal.value.fields) == [field]
+    assert not OtpVerification.objects.exists()
+
+
 def test_a_refused_request_leaves_its_key_free(cast: Cast, by: Principal, settings: Any) -> None:
     settings.OTP_PER_CLIENT = (0, 60)
     with pytest.raises(TooManyAttempts):
