@@ -333,7 +333,7 @@ def test_a_repeated_request_gets_the_first_answer_and_another_one_under_its_key_
 
 
 @pytest.mark.parametrize(
-    "field, more", [("key", {"key": "k" * 256}), ("channel", {"channel": "PIGEON"})], ids=["key", "channel"]
+    ("field", "more"), [("key", {"key": "k" * 256}), ("channel", {"channel": "PIGEON"})], ids=["key", "channel"]
 )
 def test_a_key_that_is_too_long_and_an_unknown_channel_are_refused_by_name(
     cast: Cast, by: Principal, field: str, more: dict[str, Any]
