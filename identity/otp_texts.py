@@ -68,15 +68,6 @@ COUNTRIES = {
     for country in countries.split()
 }
 
-# The tags by which Twilio's <Say> chooses a voice.
-VOICES = {
-    "af": "af-ZA", "ar": "ar-XA", "ca": "ca-ES", "cs": "cs-CZ", "da": "da-DK", "de": "de-DE", "el": "el-GR", "en": "en-US",
-    "en-GB": "en-GB", "es": "es-ES", "fi": "fi-FI", "fr": "fr-FR", "he": "he-IL", "hi": "hi-IN", "hr": "hr-HR", "hu": "hu-HU",
-    "id": "id-ID", "it": "it-IT", "ja": "ja-JP", "ko": "ko-KR", "ms": "ms-MY", "nb": "nb-NO", "nl": "nl-NL", "pl": "pl-PL",
-    "pt": "pt-PT", "pt-BR": "pt-BR", "ro": "ro-RO", "ru": "ru-RU", "sv": "sv-SE", "th": "th-TH", "tl": "fil-PH", "tr": "tr-TR",
-    "vi": "vi-VN", "zh": "zh-CN", "zh-CN": "zh-CN", "zh-HK": "zh-HK",
-}  # fmt: skip
-
 # What is translated: the catalogues of the domain `otp` hold exactly these.
 SUBJECT = "Your code for {name}"
 MAIL = "This is your code for {name}:"
@@ -118,11 +109,6 @@ def language_of(*, locale: str | None, country: str) -> str:
     if name not in LANGUAGES:
         raise Invalid("locale", fields={"locale": [_("There are no texts in this language.")]})
     return name
-
-
-def voice_language(locale: str) -> str:
-    """Answer the tag of the voice that speaks a language, as Twilio's <Say> names it (sv-SE)."""
-    return VOICES[locale]
 
 
 def check_name(name: str) -> str:

@@ -212,13 +212,9 @@ def test_without_a_language_the_number_s_country_decides(country: str, language:
     assert otp_texts.language_of(locale=None, country=country) == language
 
 
-def test_no_country_leads_to_a_language_without_texts_and_every_language_has_a_voice() -> None:
+def test_no_country_leads_to_a_language_without_texts() -> None:
     assert set(otp_texts.COUNTRIES.values()) <= set(otp_texts.LANGUAGES)
-    assert set(otp_texts.VOICES) == set(otp_texts.LANGUAGES)
     assert all(re.fullmatch("[A-Z]{2}", country) for country in otp_texts.COUNTRIES)
-    assert [otp_texts.voice_language(name) for name in ("sv", "el", "tl", "zh-HK", "pt-BR")] == [
-        "sv-SE", "el-GR", "fil-PH", "zh-HK", "pt-BR",
-    ]  # fmt: skip
 
 
 # --- names ----------------------------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import time_machine
 
-from identity import outbox
+from identity import otp_texts, outbox
 from identity.models import OutboxMessage
 from identity.outbox import DeliveryFailed, DeliveryUnknown, Letter, Receipt
-from integrations.gateways.twilio import LARGEST, TwilioGateway, account
+from integrations.gateways.twilio import LARGEST, VOICES, TwilioGateway, account
 from integrations.vendors import transport
 from tests.cast import Cast
 from tests.integrations.gateways.letters import letter
@@ -434,3 +434,10 @@ def test_what_twilio_refuses_for_now_goes_out_when_it_may(server: TwilioServer, 
 
     message.refresh_from_db()
     assert (sent, message.state, message.attempts, len(server.kept["Messages"])) == ([0, 0, 0, 0, 1], "sent", 4, 1)
+
+
+def test_every_language_of_codes_has_a_voice() -> None:
+    assert set(VOICES) == set(otp_texts.LANGUAGES)
+    assert [VOICES[name] for name in ("sv", "el", "tl", "zh-HK", "pt-BR")] == [
+        "sv-SE", "el-GR", "fil-PH", "zh-HK", "pt-BR",
+    ]  # fmt: skip
