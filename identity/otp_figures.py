@@ -27,6 +27,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, RowNumber, Substr
 
 from identity.models import OtpVerification, OutboxMessage, PrefixPause
+from identity.outbox import WITHDRAWN
 
 State, Channel = OutboxMessage.State, OutboxMessage.Channel
 
@@ -37,8 +38,6 @@ RECENT, REMEMBERED = timedelta(days=1), timedelta(days=7)
 MEDIAN, NEARLY_ALL = 50, 95
 # A code is of use for minutes: what waits or takes longer than this is late.
 LATE = timedelta(minutes=1)
-# What outbox.withdraw says of a message that a code entered in time made needless; nobody gave it up.
-WITHDRAWN = "no longer needed"
 # So many failures, and so many of a hundred, are no longer single numbers that do not exist.
 FAILURES, FAILURES_PERCENT = 3, 10
 

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 State = OutboxMessage.State
 # What a gateway said last of a message, and every state in which nothing is left to do for it.
+# Why a message was given up that nobody needs any more: no failure.
+WITHDRAWN = "no longer needed"
 REPORTED = (State.DELIVERED, State.FAILED)
 OVER = (State.SENT, *REPORTED)
 LEASE = timedelta(seconds=30)
@@ -285,7 +287,7 @@ def withdraw(*, about: str) -> int:
     of_it = OutboxMessage.objects.filter(subject_key=about)
     of_it.filter(state=State.SENDING).update(useful_until=at)
     return of_it.filter(state__in=(State.PENDING, State.UNKNOWN)).update(
-        state=State.DEAD, last_error="no longer needed", context_sealed="", lease_until=None
+        state=State.DEAD, last_error=WITHDRAWN, context_sealed="", lease_until=None
     )
 
 
